@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tbtf - what differs between kernels, and what a module may not link against
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * The code above this directory is written for the newest kernel. What an
+ * older one spells otherwise is mended here, and only here; TBTF_HAS_* come
+ * from the probes, which are compiled against the kernel that is built for.
+ */
+#ifndef _TBTF_COMPAT_H
+#define _TBTF_COMPAT_H
+
+#include <linux/ftrace.h>
+#include <linux/hugetlb.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/coredump.h>
+
+#include "probed.h"
+
+#if !IS_ENABLED(CONFIG_X86_64)
+#error "tbtf: only x86-64: the call past a patched function entry is written for it"
+#endif
+#if !IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !IS_ENABLED(CONFIG_KPROBES) || \
+	!IS_ENABLED(CONFIG_MEMCG) || !IS_ENABLED(CONFIG_KALLSYMS_ALL) || \
+	!IS_ENABLED(CONFIG_TRACEPOINTS)
+#error "tbtf: needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS, KPROBES, MEMCG, KALLSYMS_ALL and TRACEPOINTS"
+#endif
+
+/* v6.2 (94d095ffa0e1) gave the accessors of struct ftrace_regs their names; goes with 6.1. */
+#if !TBTF_HAS_FTRACE_REGS_GET_ARGUMENT
+#define ftrace_regs_get_argument(fregs, n)	regs_get_kernel_argument(&(fregs)->regs, n)
+#define ftrace_regs_set_instruction_pointer(fregs, ip) \
+	ftrace_instruction_pointer_set(fregs, ip)
+#endif
+
+/* v6.18 made mm->flags a bitmap with accessors; goes with 6.12. */
+#if !TBTF_HAS_MM_FLAGS_TEST
+#define mm_flags_test(flag, mm)			test_bit(flag, &(mm)->flags)
+#endif
+
+/* An io_uring or vhost worker: it runs on behalf of a process, and returns to no user space. */
+#ifdef PF_USER_WORKER
+#define TBTF_PF_USER_WORKER	(PF_USER_WORKER | PF_IO_WORKER)
+#else
+#define TBTF_PF_USER_WORKER	PF_IO_WORKER
+#endif
+
+static inline unsigned long tbtf_mm_hugetlb_pages(struct mm_struct *mm)
+{
+#ifdef CONFIG_HUGETLB_PAGE
+	return atomic_long_read(&mm->hugetlb_usage);
+#else
+	return 0;
+#endif
+}
+
+/* The probe of sched_process_exit; v6.16 told it whether the whole group dies. */
+#if TBTF_HAS_EXIT_GROUP_DEAD
+#define TBTF_EXIT_PROBE(name, task)	\
+	void name(void *unused, struct task_struct *task, bool group_dead)
+#else
+#define TBTF_EXIT_PROBE(name, task)	void name(void *unused, struct task_struct *task)
+#endif
+
+/* ksyms.c */
+unsigned long tbtf_ksym_text(const char *name);
+unsigned long tbtf_ksym_data(const char *name);
+
+/**
+ * tbtf_call() - call a kernel function by address
+ * @fn: its address, or that of its fentry site
+ * @a: first argument, and so on
+ *
+ * By push and return, not by an indirect call: with indirect branch tracking
+ * an indirect call of a function that is not exported raises #CP.
+ *
+ * Context: that of the function called.
+ * Return: what the function left in the return register.
+ */
+unsigned long tbtf_call(unsigned long fn, unsigned long a, unsigned long b,
+			unsigned long c, unsigned long d, unsigned long e);
+
+#endif /* _TBTF_COMPAT_H */

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - the knobs: one table for sysfs and for the module parameters
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * A knob is a number within bounds, or one of a few words. What is not taken
+ * is refused with EINVAL and changes nothing.
+ */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "tbtf.h"
+
+#define UNSET	UINT_MAX	/* to be reckoned at load from the size of the machine */
+
+struct tbtf_knobs tbtf_knobs = {
+	.enabled		= 1,
+	.dry_run		= 0,
+	.substitute		= TBTF_SUBSTITUTE_CHOSEN,
+	.policy			= TBTF_POLICY_UNIFORM,
+	.min_victim_kb		= UNSET,
+	.max_kills		= TBTF_MAX_KILLS,
+	.max_marks		= TBTF_MAX_MARKS,
+	.nap_ms			= TBTF_NAP_MS,
+	.episode_idle_ms	= TBTF_EPISODE_IDLE_MS,
+	.ladder_deadline_ms	= TBTF_LADDER_DEADLINE_MS,
+	.on_exhausted		= TBTF_EXHAUSTED_KILL,
+	.on_exhausted_memcg	= TBTF_EXHAUSTED_MEMCG_KILL,
+	.panic_reboot_s		= TBTF_PANIC_REBOOT_S,
+};
+
+struct knob {
+	struct kobj_attribute attr;
+	unsigned int *value;
+	const char *const *words;	/* NULL: a number */
+	unsigned int first;		/* value of the first word */
+	unsigned int min, max;
+};
+
+static int parse(const struct knob *knob, const char *text, unsigned int *ret_value)
+{
+	unsigned int value;
+	int i;
+
+	if (knob->words) {
+		i = __sysfs_match_string(knob->words, -1, text);
+		if (i < 0)
+			return -EINVAL;
+		value = i + knob->first;
+	} else {
+		/* A number too large for its type is bad input as well. */
+		if (kstrtouint(text, 10, &value) || value < knob->min || value > knob->max)
+			return -EINVAL;
+	}
+	*ret_value = value;
+	return 0;
+}
+
+static int print(const struct knob *knob, char *buf)
+{
+	unsigned int value = READ_ONCE(*knob->value), i;
+	int n = 0;
+
+	if (!knob->words)
+		return sysfs_emit(buf, "%u\n", value);
+	for (i = 0; knob->words[i]; i++)
+		n += sysfs_emit_at(buf, n, i + knob->first == value ? "%s[%s]" : "%s%s",
+				   i ? " " : "", knob->words[i]);
+	return n + sysfs_emit_at(buf, n, "\n");
+}
+
+static ssize_t knob_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return print(container_of(attr, struct knob, attr), buf);
+}
+
+static ssize_t knob_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			  size_t count)
+{
+	struct knob *knob = container_of(attr, struct knob, attr);
+	unsigned int value;
+	int err = parse(knob, buf, &value);
+
+	if (err)
+		return err;
+	WRITE_ONCE(*knob->value, value);
+	/* Who waits is to see it at once: enabled, but also a shorter deadline. */
+	tbtf_episode_switched_off();
+	return count;
+}
+
+static int param_set(const char *text, const struct kernel_param *kp)
+{
+	const struct knob *knob = kp->arg;
+	unsigned int value;
+	/* "tbtf.enabled" alone on the command line. */
+	int err = text ? parse(knob, text, &value) : -EINVAL;
+
+	if (err)
+		pr_err("parameter %s: %s is none of its values\n", kp->name, text ?: "nothing");
+	else
+		*knob->value = value;
+	return err;
+}
+
+static int param_get(char *buf, const struct kernel_param *kp)
+{
+	return print(kp->arg, buf);
+}
+
+static const struct kernel_param_ops param_ops = {
+	.set = param_set,
+	.get = param_get,
+};
+
+#define KNOB(_name, ...)							\
+	static struct knob knob_##_name = {					\
+		.attr = __ATTR(_name, 0644, knob_show, knob_store),		\
+		.value = &tbtf_knobs._name,					\
+		__VA_ARGS__							\
+	};									\
+	module_param_cb(_name, &param_ops, &knob_##_name, 0444)
+#define NUMBER(_name, _min, _max)	KNOB(_name, .min = _min, .max = _max)
+#define WORDS(_name, _first, ...)						\
+	static const char *const words_##_name[] = { __VA_ARGS__, NULL };	\
+	KNOB(_name, .words = words_##_name, .first = _first)
+
+NUMBER(enabled, 0, 1);
+MODULE_PARM_DESC(enabled, "0: as if the module were not loaded");
+NUMBER(dry_run, 0, 1);
+MODULE_PARM_DESC(dry_run, "1: decide, trace, count and log, but leave the kernel's choice alone");
+WORDS(substitute, TBTF_SUBSTITUTE_CHOSEN, "chosen", "always");
+MODULE_PARM_DESC(substitute, "chosen: when the kernel has chosen a protected process; always: also when a protected process allocates");
+WORDS(policy, TBTF_POLICY_UNIFORM, "uniform", "weighted", "largest");
+MODULE_PARM_DESC(policy, "how to choose within a band");
+NUMBER(min_victim_kb, 0, UNSET - 1);
+MODULE_PARM_DESC(min_victim_kb, "what a victim must be worth at least");
+NUMBER(max_kills, 1, TBTF_MAX_KILLS_LIMIT);
+MODULE_PARM_DESC(max_kills, "sacrifices in one episode");
+NUMBER(max_marks, 1, TBTF_MAX_MARKS_LIMIT);
+MODULE_PARM_DESC(max_marks, "processes with a role of their own");
+NUMBER(nap_ms, 1, TBTF_NAP_MS_LIMIT);
+MODULE_PARM_DESC(nap_ms, "wait between two rounds with nobody to kill");
+NUMBER(episode_idle_ms, TBTF_EPISODE_IDLE_MS_MIN, TBTF_EPISODE_IDLE_MS_LIMIT);
+MODULE_PARM_DESC(episode_idle_ms, "after so long without a round an episode is over");
+NUMBER(ladder_deadline_ms, 0, TBTF_LADDER_DEADLINE_MS_LIMIT);
+MODULE_PARM_DESC(ladder_deadline_ms, "from the first round with nobody to kill to on_exhausted");
+WORDS(on_exhausted, TBTF_EXHAUSTED_KILL, "kill", "panic");
+MODULE_PARM_DESC(on_exhausted, "what to do when the machine is out of memory and of victims");
+WORDS(on_exhausted_memcg, TBTF_EXHAUSTED_MEMCG_KILL, "kill", "wait");
+MODULE_PARM_DESC(on_exhausted_memcg, "likewise for a memory cgroup");
+NUMBER(panic_reboot_s, 0, TBTF_PANIC_REBOOT_S_LIMIT);
+MODULE_PARM_DESC(panic_reboot_s, "reboot so long after a panic where kernel.panic is 0");
+
+static struct attribute *pointers[] = {
+	&knob_enabled.attr.attr,
+	&knob_dry_run.attr.attr,
+	&knob_substitute.attr.attr,
+	&knob_policy.attr.attr,
+	&knob_min_victim_kb.attr.attr,
+	&knob_max_kills.attr.attr,
+	&knob_max_marks.attr.attr,
+	&knob_nap_ms.attr.attr,
+	&knob_episode_idle_ms.attr.attr,
+	&knob_ladder_deadline_ms.attr.attr,
+	&knob_on_exhausted.attr.attr,
+	&knob_on_exhausted_memcg.attr.attr,
+	&knob_panic_reboot_s.attr.attr,
+	NULL
+};
+
+const struct attribute_group tbtf_knob_group = {
+	.attrs = pointers,
+};
+
+/**
+ * tbtf_knobs_setup() - reckon the defaults that depend on the machine
+ *
+ * Context: at load, after the parameters were read.
+ */
+void tbtf_knobs_setup(void)
+{
+	u64 total_kb = pages_to_kb(totalram_pages());
+	u64 min_kb = max_t(u64, TBTF_MIN_VICTIM_KB, total_kb / TBTF_MIN_VICTIM_FRACTION);
+
+	if (tbtf_knobs.min_victim_kb != UNSET)
+		return;
+	if (total_kb < TBTF_MIN_VICTIM_FULL_KB)
+		min_kb = max_t(u64, TBTF_MIN_VICTIM_FLOOR_KB,
+			       TBTF_MIN_VICTIM_KB * total_kb / TBTF_MIN_VICTIM_FULL_KB);
+	tbtf_knobs.min_victim_kb = min_t(u64, min_kb, UNSET - 1);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tbtf - every limit, time and default, each with its reason
+ *
+ * Copyright (C) 2026 The tbtf authors
+ */
+#ifndef _TBTF_LIMITS_H
+#define _TBTF_LIMITS_H
+
+/*
+ * min_victim_kb: a process worth less is no candidate. Too low, and an OOM
+ * takes dozens of small daemons and frees nothing; too high, and nobody is
+ * left but the protected process. Of the 33 processes of a booted Debian 12
+ * (systemd, sshd, cron, dbus and a login), 31 would free less than 4 MiB and
+ * none more than 8 MiB (Documentation/design/episode.rst has the table): from
+ * 8 MiB on, what dies is what somebody started on the machine, not the
+ * machine. A 4096th of memory keeps up with machines where 8 MiB is nothing;
+ * below 1 GiB the floor shrinks with the machine, down to 1 MiB.
+ */
+#define TBTF_MIN_VICTIM_KB		(8 * 1024)
+#define TBTF_MIN_VICTIM_FRACTION	4096
+#define TBTF_MIN_VICTIM_FULL_KB		(1024 * 1024)
+#define TBTF_MIN_VICTIM_FLOOR_KB	1024
+
+/*
+ * max_kills: sacrifices in one episode. An OOM that sixteen deaths have not
+ * ended is not one that deaths end: a tmpfs, a leak in the kernel, or P itself
+ * eats faster than others die. Lower cuts short an honest crowd, higher empties
+ * the machine before the next rung is tried.
+ */
+#define TBTF_MAX_KILLS			16
+#define TBTF_MAX_KILLS_LIMIT		1024
+
+/*
+ * In an OOM of order > 0 beside plenty of single pages, memory is in pieces,
+ * not gone, and the pages of a random process do not fit them together.
+ */
+#define TBTF_FRAGMENTED_KILLS		2
+
+/*
+ * Two generations of one cgroup may die in an episode: the first was in the
+ * way, the second may be chance. A third is a service that respawns.
+ */
+#define TBTF_GENERATIONS		2
+#define TBTF_CGROUPS_REMEMBERED		32
+
+/* Regain is judged over so many kills, and must be a twentieth of what was consumed. */
+#define TBTF_REGAIN_KILLS		8
+#define TBTF_REGAIN_FRACTION		20
+
+/*
+ * max_marks: processes with a role of their own. A mark costs 80 bytes, so
+ * the limit is not for memory but for sense: where everyone is too big to
+ * fail, nobody is. The limit of the knob keeps the hash chains short.
+ */
+#define TBTF_MAX_MARKS			1024
+#define TBTF_MAX_MARKS_LIMIT		(1 << 20)
+#define TBTF_MARK_HASH_BITS		9
+
+/* Cgroups with a role or a count. Each is some 100 bytes, and pins a removed cgroup's css briefly. */
+#define TBTF_MAX_CGROUPS		65536
+#define TBTF_CGROUP_HASH_BITS		8
+/* Records ready to be taken under oom_lock, refilled by a work item. */
+#define TBTF_CGROUP_POOL		64
+
+/*
+ * nap_ms: how long a thread of a protected process sleeps between two rounds
+ * with nobody to kill. It is woken early by an exit. Shorter burns the CPU on
+ * reclaim that cannot succeed, longer delays it when memory comes by itself.
+ */
+#define TBTF_NAP_MS			200
+#define TBTF_NAP_MS_LIMIT		10000
+
+/*
+ * episode_idle_ms: rounds further apart belong to different episodes. Longer
+ * than a victim with much memory takes to die, shorter than the interval at
+ * which an operator would call it another incident.
+ */
+#define TBTF_EPISODE_IDLE_MS		10000
+#define TBTF_EPISODE_IDLE_MS_MIN	100
+#define TBTF_EPISODE_IDLE_MS_LIMIT	(3600 * 1000)
+
+/* Scopes that can be out of memory at once; more share one episode. */
+#define TBTF_MAX_EPISODES		256
+
+/*
+ * ladder_deadline_ms: from the first round with nobody to kill to an outcome.
+ * Shorter than the minute after which load balancers and watchdogs give up
+ * on a machine, longer than a slow disk needs to write out swap.
+ */
+#define TBTF_LADDER_DEADLINE_MS		30000
+#define TBTF_LADDER_DEADLINE_MS_LIMIT	(3600 * 1000)
+
+/* Time to read the console, and for kdump to start; then the machine is back. */
+#define TBTF_PANIC_REBOOT_S		10
+#define TBTF_PANIC_REBOOT_S_LIMIT	86400
+
+/*
+ * Random pids tried before all processes are gone through. With dense pids a
+ * few tries do; a failed series costs less than the kernel's own selection
+ * over 64 processes.
+ */
+#define TBTF_TRIES			64
+
+/*
+ * Candidates whose memory somebody else has too are looked up among all
+ * processes, one walk each. Past this many in one choice the rest are taken to
+ * be shared with one that must not die: a wrong "no" is safe, and the choice
+ * stays linear.
+ */
+#define TBTF_SHARER_WALKS		16
+
+/* Steps up the tree of processes before it is taken for endless. */
+#define TBTF_ANCESTORS			1024
+
+#endif /* _TBTF_LIMITS_H */

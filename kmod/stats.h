@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tbtf - the one list of counters
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * Each line: the name in /sys/kernel/mm/tbtf/stats, and when it grows. The
+ * counters are exact, but not read together: a reader may see the kill and not
+ * yet the outcome.
+ */
+#ifndef _TBTF_STATS_H
+#define _TBTF_STATS_H
+
+#include <linux/atomic.h>
+
+#define TBTF_STATS(X)								\
+	X(rounds, "an OOM reached the hook")					\
+	X(passes, "a round without a protected process: the kernel's choice stood") \
+	X(passes_origin, "a round in which the kernel chose a swapoff or KSM writer") \
+	X(passes_dying, "a round whose protected process was dying already")	\
+	X(episodes, "an episode began")						\
+	X(outcome_sacrificed, "an episode ended: others were killed")		\
+	X(outcome_waited, "an episode ended: memory came while waiting")	\
+	X(outcome_killed, "an episode ended: on_exhausted killed a protected process") \
+	X(outcome_panicked, "an episode ended: on_exhausted took the machine down") \
+	X(outcome_failed, "an episode ended: the allocation was made to fail")	\
+	X(outcome_switched, "an episode ended: tbtf was switched off or unloaded") \
+	X(sacrifices, "a process was killed in a protected one's place")	\
+	X(sacrificed_kb, "by what that was expected to free, in kB")		\
+	X(bigger, "such a process was not smaller than the protected one")	\
+	X(killless, "a round found nobody to kill")				\
+	X(naps, "a thread slept in such a round")				\
+	X(jiffies, "a thread that must not nap waited for a jiffy")		\
+	X(failed_charges, "a charge of a memory cgroup was left to fail")	\
+	X(failed_fragmented, "an allocation of higher order was made to fail")	\
+	X(unkillable, "an OOM found no killable process: the kernel would have panicked") \
+	X(futile_respawn, "a round in which a respawning cgroup was left alone") \
+	X(futile_regain, "a round given up because kills regained too little")	\
+	X(futile_max_kills, "a round given up at max_kills")			\
+	X(futile_fragmented, "a round given up because memory was in pieces")	\
+	X(dry_run, "a round decided and not carried out")			\
+	X(group_spared, "memory.oom.group would have killed a protected or spare process") \
+	X(sampled, "a choice made by random tries")				\
+	X(scanned, "a choice made by going through all processes")		\
+	X(no_episode_slot, "a round of a scope for which no episode was free")	\
+	X(died_exhausted, "a protected process was killed by on_exhausted")	\
+	X(died_oom, "a marked process ended as the victim of an OOM, for whatever reason") \
+	X(marks_set, "a process got a role of its own")				\
+	X(marks_cleared, "its role was taken away")				\
+	X(marks_exited, "it exited with it")					\
+	X(marks_exec_dropped, "it lost it in an exec with raised privileges")	\
+	X(marks_full, "a role was refused because of max_marks")		\
+	X(lost_events, "an event of a cgroup was not counted: no record was free")
+
+#define TBTF_STAT_ENUM(name, when)	TBTF_STAT_##name,
+enum tbtf_stat {
+	TBTF_STATS(TBTF_STAT_ENUM)
+	TBTF_STAT_NR
+};
+
+extern atomic64_t tbtf_stats[TBTF_STAT_NR];
+
+static inline void tbtf_stat_add(enum tbtf_stat stat, u64 n)
+{
+	atomic64_add(n, &tbtf_stats[stat]);
+}
+
+#define tbtf_stat_inc(name)	tbtf_stat_add(TBTF_STAT_##name, 1)
+
+#endif /* _TBTF_STATS_H */

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - /sys/kernel/mm/tbtf
+ *
+ * Copyright (C) 2026 The tbtf authors
+ */
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/sysfs.h>
+
+#include "tbtf.h"
+
+static struct kobject *tbtf_kobj;
+
+static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	u32 features = tbtf_hook_features();
+	unsigned int i;
+	int n = 0;
+
+	for (i = 0; tbtf_feature_names[i]; i++)
+		n += sysfs_emit_at(buf, n, "%s%s%s", i ? " " : "", features & BIT(i) ? "" : "-",
+				   tbtf_feature_names[i]);
+	return n + sysfs_emit_at(buf, n, "\n");
+}
+
+static ssize_t marked_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(tbtf_nr_marks));
+}
+
+static ssize_t stage_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	static const char *const names[] = { "idle", "sacrifice", "exhausted" };
+
+	return sysfs_emit(buf, "%s\n", names[tbtf_episode_stage()]);
+}
+
+static ssize_t abi_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", TBTF_ABI_VERSION);
+}
+
+static struct kobj_attribute features_attr = __ATTR_RO(features);
+static struct kobj_attribute marked_attr = __ATTR_RO(marked);
+static struct kobj_attribute stage_attr = __ATTR_RO(stage);
+static struct kobj_attribute abi_attr = __ATTR_RO(abi);
+
+static struct attribute *info_attrs[] = {
+	&features_attr.attr,
+	&marked_attr.attr,
+	&stage_attr.attr,
+	&abi_attr.attr,
+	NULL
+};
+
+static const struct attribute_group info_group = {
+	.attrs = info_attrs,
+};
+
+static const struct attribute_group *groups[] = {
+	&tbtf_knob_group,
+	&info_group,
+	&tbtf_stats_group,
+	NULL
+};
+
+/**
+ * tbtf_sysfs_setup() - make the directory and its files
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOMEM, or -EEXIST.
+ */
+int tbtf_sysfs_setup(void)
+{
+	int err;
+
+	tbtf_kobj = kobject_create_and_add("tbtf", mm_kobj);
+	if (!tbtf_kobj)
+		return -ENOMEM;
+	err = sysfs_create_groups(tbtf_kobj, groups);
+	if (err)
+		kobject_put(tbtf_kobj);
+	return err;
+}
+
+/**
+ * tbtf_sysfs_teardown() - remove them
+ *
+ * Context: may sleep; when it returns, no reader or writer is in them.
+ */
+void tbtf_sysfs_teardown(void)
+{
+	sysfs_remove_groups(tbtf_kobj, groups);
+	kobject_put(tbtf_kobj);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tbtf - what the files of the module share
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * Legend of the field tags, and the locks:
+ *
+ * I: set before anyone else sees it, then constant
+ * M: mark_lock (mark.c); read under RCU
+ * C: role_lock (role.c); read under RCU
+ * E: episode_lock (episode.c)
+ * O: oom_lock of the kernel
+ * A: atomic, or a single word written with WRITE_ONCE
+ *
+ * Order, outermost first:
+ *   oom_lock (the kernel's; held in every round, dropped for every wait)
+ *     cgroup_mutex, css_set_lock (inside mem_cgroup_scan_tasks only)
+ *       task_lock of a candidate
+ *     episode_lock
+ *     mark_lock
+ *     role_lock (taken under cgroup_mutex with interrupts off, too: cgroup_rmdir)
+ * Nothing of tbtf's is held while it takes oom_lock again after a wait.
+ */
+#ifndef _TBTF_H
+#define _TBTF_H
+
+#undef pr_fmt
+#define pr_fmt(fmt) "tbtf: " fmt
+
+#include <linux/oom.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/types.h>
+#include <linux/tbtf.h>
+
+#include "compat/compat.h"
+#include "limits.h"
+#include "stats.h"
+
+struct kobject;
+struct task_struct;
+
+#define pages_to_kb(pages)	((u64)(pages) << (PAGE_SHIFT - 10))
+#define kb_to_pages(kb)		((unsigned long)(kb) >> (PAGE_SHIFT - 10))
+
+/*
+ * Call @fn for a thread of the process that has its memory still, under that
+ * thread's task_lock: the leader may have left it behind. False if none has.
+ * Under RCU.
+ */
+static __always_inline bool tbtf_with_mm(struct task_struct *task,
+					 void (*fn)(struct task_struct *t, void *arg), void *arg)
+{
+	struct task_struct *t;
+	bool found = false;
+
+	for_each_thread(task, t) {
+		task_lock(t);
+		if (likely(t->mm)) {
+			fn(t, arg);
+			found = true;
+		}
+		task_unlock(t);
+		if (found)
+			break;
+	}
+	return found;
+}
+
+/* knobs.c: read anywhere with READ_ONCE through tbtf_knob() */
+enum { TBTF_SUBSTITUTE_CHOSEN, TBTF_SUBSTITUTE_ALWAYS };
+enum { TBTF_EXHAUSTED_KILL, TBTF_EXHAUSTED_PANIC };
+enum { TBTF_EXHAUSTED_MEMCG_KILL, TBTF_EXHAUSTED_MEMCG_WAIT };
+
+struct tbtf_knobs {
+	unsigned int enabled;
+	unsigned int dry_run;
+	unsigned int substitute;
+	unsigned int policy;		/* enum tbtf_policy, never TBTF_POLICY_SET */
+	unsigned int min_victim_kb;
+	unsigned int max_kills;
+	unsigned int max_marks;
+	unsigned int nap_ms;
+	unsigned int episode_idle_ms;
+	unsigned int ladder_deadline_ms;
+	unsigned int on_exhausted;
+	unsigned int on_exhausted_memcg;
+	unsigned int panic_reboot_s;
+};
+
+extern struct tbtf_knobs tbtf_knobs;
+#define tbtf_knob(name)		READ_ONCE(tbtf_knobs.name)
+
+extern const struct attribute_group tbtf_knob_group;
+void tbtf_knobs_setup(void);
+
+/* mark.c: processes with a role of their own */
+extern unsigned int tbtf_nr_marks;		/* A */
+extern unsigned int tbtf_nr_mark_expendable;	/* A */
+int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags);
+void tbtf_mark_get(struct pid *tgid, u32 *ret_role, u32 *ret_flags);
+u32 tbtf_mark_role(struct pid *tgid);
+u32 tbtf_mark_mm_role(struct mm_struct *mm);
+bool tbtf_mark_in_memcg(struct mem_cgroup *memcg);
+int tbtf_mark_list(struct pid ***ret_pids, u32 *ret_count);
+void tbtf_mark_exit(struct task_struct *task);
+void tbtf_mark_exec(struct task_struct *task, bool secure);
+int tbtf_mark_setup(void);
+void tbtf_mark_teardown(void);
+
+/* role.c: what a process is, all doors together */
+struct tbtf_role_info {
+	u32 role;			/* never TBTF_ROLE_INHERIT */
+	u32 source;			/* enum tbtf_source */
+	struct mem_cgroup *memcg;	/* whose memory.tbtf made it, or NULL; valid under RCU */
+};
+
+extern unsigned int tbtf_nr_role_cgroups;	/* A */
+extern unsigned int tbtf_nr_role_protecting;	/* A: of these, tbtf or spare */
+extern unsigned int tbtf_nr_role_expendable;	/* A */
+struct mem_cgroup *tbtf_task_memcg(struct task_struct *task);
+u32 tbtf_role_cgroup(struct mem_cgroup *memcg, struct mem_cgroup **ret_from);
+u32 tbtf_role_cgroup_own(struct mem_cgroup *memcg);
+int tbtf_role_cgroup_set(struct mem_cgroup *memcg, u32 role);
+bool tbtf_role_shielded_below(struct mem_cgroup *memcg);
+void tbtf_role_of(struct task_struct *task, struct mm_struct *mm, struct tbtf_role_info *ret);
+bool tbtf_role_protects(struct task_struct *task);
+bool tbtf_role_shields(struct task_struct *task);
+bool tbtf_role_anyone_protected(void);
+void tbtf_role_count(struct mem_cgroup *memcg, bool spared);
+void tbtf_role_events(struct mem_cgroup *memcg, u64 *ret_sacrificed, u64 *ret_spared);
+void tbtf_role_rmdir(struct cgroup *cgrp);
+int tbtf_role_setup(void);
+void tbtf_role_teardown(void);
+
+/* the doors: prctl.c, cgroup.c, device.c */
+int tbtf_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
+	       unsigned long arg5);
+int tbtf_cgroup_setup(void);
+void tbtf_cgroup_teardown(void);
+int tbtf_device_setup(void);
+void tbtf_device_teardown(void);
+extern const char *const tbtf_role_names[];
+long tbtf_preview(struct tbtf_preview __user *uarg);
+int tbtf_device_get_task(int pidfd, struct task_struct **ret_task);
+
+/* victim.c: who goes instead; decides, and changes nothing */
+struct tbtf_size {
+	unsigned long size;		/* pages: what the kernel calls badness, without adj */
+	unsigned long worth;		/* pages: what dies with it */
+};
+
+struct tbtf_choice {
+	/* the OOM */
+	struct mem_cgroup *memcg;	/* that hit its limit, or NULL */
+	const nodemask_t *nodemask;	/* of a mempolicy OOM, or NULL */
+	struct task_struct *cpuset_of;	/* whose nodes are out of memory */
+	const struct tbtf_episode *episode;	/* or NULL */
+
+	/* the protected process */
+	struct task_struct *p;
+	struct mm_struct *p_mm;		/* compared, not followed */
+	short p_adj;
+	unsigned long p_pages;		/* candidates are smaller */
+	struct mem_cgroup *own;		/* its own cgroup, or NULL where that is no band */
+
+	/* how to choose */
+	unsigned int policy;
+	unsigned long min_pages;
+	unsigned int walks;		/* of sharers, left */
+
+	/* the choice: victim holds a reference */
+	struct task_struct *victim;
+	struct tbtf_size victim_size;
+	unsigned int band;
+	unsigned int candidates;	/* of all bands, when scanned */
+	unsigned int tries;		/* when sampled */
+	unsigned int respawning;	/* left alone as TBTF_REASON_RESPAWN */
+	bool scanned;
+};
+
+/* One process, judged. */
+struct tbtf_verdict {
+	u32 reason;			/* enum tbtf_reason */
+	u32 band;
+	u32 role;
+	struct tbtf_size size;
+};
+
+void tbtf_size_of(struct task_struct *task, struct tbtf_size *ret);
+void tbtf_choice_init(struct tbtf_choice *choice, struct task_struct *p);
+void tbtf_victim_judge(struct tbtf_choice *choice, struct task_struct *task,
+		       struct tbtf_verdict *ret);
+bool tbtf_victim_pick(struct tbtf_choice *choice);
+bool tbtf_victim_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask,
+			struct task_struct **ret_protected);
+bool tbtf_task_dying(struct task_struct *task);
+void tbtf_victim_adj_tracked(void);
+void tbtf_victim_adj_changed(struct task_struct *task);
+
+/* episode.c: the ladder */
+enum tbtf_scope {
+	TBTF_SCOPE_GLOBAL,
+	TBTF_SCOPE_CONSTRAINED,
+	TBTF_SCOPE_MEMCG,
+	TBTF_SCOPE_SHARED,		/* of those for which no episode was free */
+};
+
+/* A cgroup that gave victims to an episode, and how often it put others in their place. */
+struct tbtf_generation {
+	u64 cgroup;			/* O: id */
+	u64 killed_at;			/* O: ns of boot time: the first kill of the last generation */
+	u32 generations;		/* O */
+};
+
+/**
+ * struct tbtf_episode - one OOM situation of one scope
+ *
+ * Lives in a table allocated at load; flows down the ladder as struct
+ * oom_control does in mm/oom_kill.c.
+ */
+struct tbtf_episode {
+	u64 id;				/* E: 0 while the slot is free */
+	u64 key;			/* E: cgroup id, or a hash of the nodes */
+	enum tbtf_scope scope;		/* E */
+	unsigned int users;		/* E: rounds in progress, naps included */
+	unsigned long last;		/* E: jiffies at the end of the last round */
+	u64 began;			/* E: ns */
+	enum tbtf_outcome outcome;	/* O: what it would be, did it end now */
+
+	unsigned int rounds;		/* O */
+	unsigned int kills;		/* O */
+	u64 freed_kb;			/* O: expected of these */
+	bool waiting;			/* O: past rung one, since: */
+	unsigned long waiting_since;	/* O: jiffies */
+	unsigned long decided;		/* O: jiffies of the last decision past rung one */
+	int decided_seq;		/* O: tbtf_wake_seq at that time */
+	unsigned int naps;		/* O */
+
+	/* futility */
+	struct {
+		unsigned long regained;	/* O: pages */
+		unsigned long avail;	/* O: pages available before the kill */
+	} last_kills[TBTF_REGAIN_KILLS];
+	struct tbtf_generation cgroups[TBTF_CGROUPS_REMEMBERED];
+	unsigned int nr_cgroups;	/* O */
+};
+
+bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress);
+bool tbtf_episode_kill(struct oom_control *oc, const char *message);
+bool tbtf_episode_spares_member(struct task_struct *task);
+bool tbtf_episode_respawns(const struct tbtf_episode *ep, u64 cgroup, u64 started);
+void tbtf_episode_wake(void);
+unsigned int tbtf_episode_stage(void);
+unsigned int tbtf_episode_open(void);
+void tbtf_episode_switched_off(void);
+int tbtf_episode_setup(void);
+void tbtf_episode_stop(void);
+void tbtf_episode_teardown(void);
+
+/* futile.c: arithmetic of the episode, without side effects */
+bool tbtf_futile_regain(const struct tbtf_episode *ep, unsigned long avail_now);
+bool tbtf_futile_respawns(const struct tbtf_generation *gens, unsigned int nr, u64 cgroup,
+			  u64 started);
+void tbtf_futile_note_kill(struct tbtf_episode *ep, u64 cgroup, u64 started, u64 now,
+			   unsigned long regained, unsigned long avail);
+
+/* hook.c */
+extern bool tbtf_stopping;		/* A: unloading */
+extern struct mutex *tbtf_oom_lock;	/* I: or NULL */
+u32 tbtf_hook_features(void);
+void tbtf_hook_add_feature(u32 feature);
+extern const char *const tbtf_feature_names[];
+int tbtf_hook_setup(void);
+void tbtf_hook_teardown(void);
+unsigned long tbtf_hook_scan_tasks(struct mem_cgroup *memcg,
+				   int (*fn)(struct task_struct *task, void *arg), void *arg);
+struct pid *tbtf_hook_pidfd_pid(const struct file *file);
+
+/* sysfs.c, stats.c */
+int tbtf_sysfs_setup(void);
+void tbtf_sysfs_teardown(void);
+extern const struct attribute_group tbtf_stats_group;
+
+#endif /* _TBTF_H */
