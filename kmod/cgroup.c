@@ -95,13 +95,19 @@ static struct cftype files[] = {
  */
 int tbtf_cgroup_setup(void)
 {
+	const char *why = NULL;
 	int err;
 
 	add_addr = tbtf_ksym_text("cgroup_add_dfl_cftypes");
 	rm_addr = tbtf_ksym_text("cgroup_rm_cftypes");
-	if (!add_addr || !rm_addr || mem_cgroup_disabled()) {
-		pr_warn("no memory.tbtf files: %s\n", mem_cgroup_disabled() ?
-			"booted without memory cgroups" : "this kernel has no cgroup_add_dfl_cftypes");
+	if (mem_cgroup_disabled())
+		why = "booted without memory cgroups";
+	else if (!cgroup_subsys_on_dfl(memory_cgrp_subsys))
+		why = "the memory controller is on cgroup v1";
+	else if (!add_addr || !rm_addr)
+		why = "this kernel has no cgroup_add_dfl_cftypes";
+	if (why) {
+		pr_warn("no memory.tbtf files: %s\n", why);
 		return 0;
 	}
 	err = (int)tbtf_call(add_addr, (unsigned long)&memory_cgrp_subsys, (unsigned long)files,

@@ -74,6 +74,7 @@ static void fill_info(struct task_struct *task, struct tbtf_info *info)
 	if (role.memcg)
 		info->cgroup = cgroup_id(role.memcg->css.cgroup);
 	rcu_read_unlock();
+	tbtf_choice_done(&choice);
 	info->effective = role.role;
 	info->source = role.source;
 	get_task_comm(info->comm, task);
@@ -87,6 +88,11 @@ static long ioc_version(struct tbtf_version __user *uarg)
 	};
 
 	return copy_to_user(uarg, &version, sizeof(version)) ? -EFAULT : 0;
+}
+
+static bool gone(struct task_struct *task)
+{
+	return !(task->flags & PF_KTHREAD) && !atomic_read(&task->signal->live);
 }
 
 static long ioc_mark(struct tbtf_mark_args __user *uarg)
@@ -109,15 +115,12 @@ static long ioc_mark(struct tbtf_mark_args __user *uarg)
 	if ((task->flags & PF_KTHREAD) ||
 	    (is_global_init(task) && args.role == TBTF_ROLE_EXPENDABLE))
 		err = -EINVAL;
+	else if (gone(task))
+		err = -ESRCH;
 	else
 		err = tbtf_mark_set(task, args.role, flags);
 	put_task_struct(task);
 	return err;
-}
-
-static bool gone(struct task_struct *task)
-{
-	return !(task->flags & PF_KTHREAD) && !atomic_read(&task->signal->live);
 }
 
 static long ioc_query(struct tbtf_query __user *uarg)

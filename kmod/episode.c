@@ -24,15 +24,13 @@
 #include <linux/jhash.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
+#include <linux/notifier.h>
 #include <linux/panic.h>
-#include <linux/psi.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/swap.h>
-#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "tbtf.h"
@@ -65,9 +63,6 @@ static DEFINE_SPINLOCK(episode_lock);
 static struct tbtf_episode *episodes;	/* I: TBTF_MAX_EPISODES of them, and the shared one */
 static unsigned int nr_open;		/* E */
 static u64 last_id;			/* E */
-
-static DECLARE_WAIT_QUEUE_HEAD(nap_queue);
-static atomic_t wake_seq;
 
 /* O: the kill under way is the ladder's end: memory.oom.group does as it likes. */
 static bool final_kill;
@@ -126,7 +121,7 @@ static void fill_trace(const struct tbtf_episode *ep, struct tbtf_trace_episode 
 		.outcome = ep->outcome,
 		.rounds = ep->rounds,
 		.kills = ep->kills,
-		.naps = ep->naps,
+		.naps = atomic_read(&ep->naps),
 	};
 }
 
@@ -176,36 +171,54 @@ static void begin_episode(struct tbtf_episode *ep, enum tbtf_scope scope, u64 ke
 }
 
 /*
- * The episode of this OOM, to be left with leave(). Without @begin NULL if
- * there is none; with it never NULL.
+ * A slot for a new episode. The machine's own is always free for it; among the
+ * others the one that has been quiet for longest makes room, unless somebody
+ * waits in it. NULL if there is none.
  */
-static struct tbtf_episode *enter(const struct oom_control *oc, bool begin)
+static struct tbtf_episode *find_slot(enum tbtf_scope scope)
 {
-	struct tbtf_episode *ep = NULL, *free = NULL;
-	unsigned int i, open = 0;
-	enum tbtf_scope scope;
-	u64 key;
+	struct tbtf_episode *ep, *oldest = NULL;
+	unsigned int i;
 
-	scope = scope_of(oc, &key);
+	lockdep_assert_held(&episode_lock);
+	if (scope == TBTF_SCOPE_GLOBAL)
+		return &episodes[0];
+	for (i = 1; i < TBTF_MAX_EPISODES; i++) {
+		ep = &episodes[i];
+		if (!ep->id)
+			return ep;
+		if (!ep->users && !ep->waiting &&
+		    (!oldest || time_before(ep->last, oldest->last)))
+			oldest = ep;
+	}
+	if (oldest)
+		end_episode(oldest);
+	return oldest;
+}
+
+/*
+ * The episode of a scope, to be left with leave(). Without @begin NULL if there
+ * is none; with it never NULL.
+ */
+static struct tbtf_episode *enter_scope(enum tbtf_scope scope, u64 key, bool begin)
+{
+	struct tbtf_episode *ep = NULL;
+	unsigned int i, open = 0;
+
 	spin_lock(&episode_lock);
-	for (i = 0; i < TBTF_MAX_EPISODES && (open < nr_open || !free); i++) {
-		if (!episodes[i].id) {
-			free = free ?: &episodes[i];
+	for (i = 0; i < TBTF_MAX_EPISODES && open < nr_open && !ep; i++) {
+		if (!episodes[i].id)
 			continue;
-		}
 		open++;
-		if (episodes[i].scope == scope && episodes[i].key == key) {
+		if (episodes[i].scope == scope && episodes[i].key == key)
 			ep = &episodes[i];
-			break;
-		}
 	}
 	if (ep && idle(ep)) {
 		end_episode(ep);
-		free = ep;
 		ep = NULL;
 	}
 	if (!ep && begin) {
-		ep = free;
+		ep = find_slot(scope);
 		if (!ep) {
 			tbtf_stat_inc(no_episode_slot);
 			ep = shared_episode();
@@ -223,12 +236,23 @@ static struct tbtf_episode *enter(const struct oom_control *oc, bool begin)
 	return ep;
 }
 
-static void leave(struct tbtf_episode *ep, bool over)
+static struct tbtf_episode *enter(const struct oom_control *oc, bool begin)
+{
+	enum tbtf_scope scope;
+	u64 key;
+
+	scope = scope_of(oc, &key);
+	return enter_scope(scope, key, begin);
+}
+
+/* @round: it was one; otherwise the episode was only looked at. */
+static void leave(struct tbtf_episode *ep, bool round)
 {
 	spin_lock(&episode_lock);
 	ep->users--;
-	ep->last = jiffies;
-	if (over && !ep->users)
+	if (round)
+		ep->last = jiffies;
+	if (ep->outcome == TBTF_OUTCOME_KILLED && !ep->users)
 		end_episode(ep);
 	spin_unlock(&episode_lock);
 }
@@ -254,20 +278,6 @@ static void close_idle(struct work_struct *work)
 	spin_unlock(&episode_lock);
 }
 
-/* Pages that the scope could still have without a kill. */
-static unsigned long available(const struct oom_control *oc)
-{
-	unsigned long max, usage;
-
-	if (oc->memcg) {
-		max = READ_ONCE(oc->memcg->memory.max);
-		usage = page_counter_read(&oc->memcg->memory);
-		return max > usage ? max - usage : 0;
-	}
-	return global_zone_page_state(NR_FREE_PAGES) + global_node_page_state(NR_ACTIVE_FILE) +
-	       global_node_page_state(NR_INACTIVE_FILE) + get_nr_swap_pages();
-}
-
 /* An order > 0, while single pages are there: compaction has failed, not the machine. */
 static bool fragmented(const struct oom_control *oc)
 {
@@ -279,7 +289,8 @@ static bool fragmented(const struct oom_control *oc)
 	for (ref = oc->zonelist->_zonerefs; ref->zone; ref++) {
 		zone = ref->zone;
 		if (zonelist_zone_idx(ref) > gfp_zone(oc->gfp_mask) ||
-		    (oc->nodemask && !node_isset(zone_to_nid(zone), *oc->nodemask)))
+		    (oc->nodemask && !node_isset(zone_to_nid(zone), *oc->nodemask)) ||
+		    !node_isset(zone_to_nid(zone), current->mems_allowed))
 			continue;
 		if (zone_page_state(zone, NR_FREE_PAGES) >
 		    high_wmark_pages(zone) + zone->lowmem_reserve[gfp_zone(oc->gfp_mask)] +
@@ -300,104 +311,20 @@ static unsigned int waited_ms(const struct tbtf_episode *ep)
 }
 
 /*
- * Only a thread that is stuck in this OOM for its own sake sleeps longer than
- * a jiffy, and only where it holds nothing up: see the design, who naps.
- */
-static bool may_nap(const struct oom_control *oc)
-{
-	struct mem_cgroup *memcg;
-	bool inside = false;
-
-	if (!tbtf_oom_lock || !current->mm || is_sysrq(oc))
-		return false;
-	if (current->flags & (PF_KTHREAD | PF_WQ_WORKER | PF_EXITING | PF_MEMALLOC_NOFS |
-			      PF_MEMALLOC_NOIO | TBTF_PF_USER_WORKER))
-		return false;
-	if (fatal_signal_pending(current) || !gfpflags_allow_blocking(oc->gfp_mask) ||
-	    !(oc->gfp_mask & __GFP_FS) || (oc->gfp_mask & __GFP_NOFAIL))
-		return false;
-
-	rcu_read_lock();
-	memcg = tbtf_task_memcg(current);
-	/* The others may be waiting for one who is spare: a helper never naps. */
-	if (tbtf_mark_role(task_tgid(current)) == TBTF_ROLE_SPARE)
-		goto out;
-	if (oc->memcg)
-		inside = memcg && mem_cgroup_is_descendant(memcg, oc->memcg);
-	else
-		inside = memcg && memcg->css.parent &&
-			 (tbtf_role_cgroup(memcg, NULL) == TBTF_ROLE_TBTF ||
-			  tbtf_mark_in_memcg(memcg));
-out:
-	rcu_read_unlock();
-	if (!inside && !oc->memcg)
-		inside = tbtf_role_protects(current);
-
-	/*
-	 * A limit below the usage: this may be its writer, who would come back
-	 * here until the usage is below. His allocation is of no other kind than
-	 * that of a system call, so these fail as well while it is so.
-	 */
-	if (inside && oc->memcg && oc->gfp_mask == GFP_KERNEL && !oc->order &&
-	    page_counter_read(&oc->memcg->memory) > READ_ONCE(oc->memcg->memory.max))
-		inside = false;
-	return inside;
-}
-
-static void wait(struct tbtf_episode *ep, bool jiffy)
-{
-	int seq = atomic_read(&wake_seq);
-	unsigned long pflags;
-	u64 began;
-
-	if (!tbtf_oom_lock)
-		return;
-	if (jiffy)
-		tbtf_stat_inc(jiffies);
-	else
-		tbtf_stat_inc(naps);
-	ep->naps++;
-	began = ktime_get_ns();
-	mutex_unlock(tbtf_oom_lock);
-	psi_memstall_enter(&pflags);
-	if (jiffy)
-		schedule_timeout_uninterruptible(1);
-	else
-		wait_event_killable_timeout(nap_queue,
-					    READ_ONCE(tbtf_stopping) ||
-					    atomic_read(&wake_seq) != seq,
-					    msecs_to_jiffies(tbtf_knob(nap_ms)));
-	psi_memstall_leave(&pflags);
-	mutex_lock(tbtf_oom_lock);
-	trace_tbtf_nap(ep->id, ktime_get_ns() - began, jiffy);
-}
-
-/*
  * The rungs between sacrifice and exhaustion. False: let the allocation fail.
  */
 static bool wait_or_fail(struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	if (is_sysrq(oc))
+	enum tbtf_wait kind = tbtf_wait_kind(ep, oc);
+
+	if (kind == TBTF_WAIT_FAULT)
 		return false;
-	if (may_nap(oc)) {
-		wait(ep, false);
-		return true;
-	}
-	if (current->mm || !oc->memcg)
-		wait(ep, true);
-	if (!oc->memcg)
+	if (kind != TBTF_WAIT_NOT)
+		tbtf_wait_in_oom(ep, oc, kind);
+	if (!oc->memcg || kind == TBTF_WAIT_NAP)
 		return true;
 	tbtf_stat_inc(failed_charges);
 	return false;
-}
-
-static void announce_panic(const struct tbtf_episode *ep)
-{
-	/* 0 would be a machine that hangs there for good. */
-	if (!panic_timeout)
-		panic_timeout = tbtf_knob(panic_reboot_s);
-	pr_emerg("episode %llu: the machine goes down, and reboots %s\n", ep->id,
-		 panic_timeout ? "as kernel.panic or panic_reboot_s says" : "never: kernel.panic is 0");
 }
 
 /*
@@ -410,15 +337,22 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 	bool unkillable = !oc->chosen;
 	bool panics = unkillable;
 
-	if (fragmented(oc) && !(oc->gfp_mask & __GFP_NOFAIL)) {
-		/* Nobody's death would help, P's included. */
-		pr_warn_ratelimited("episode %llu: exhausted: global: order-%d allocation of %d (%s) fails after %ums\n",
-				    ep->id, oc->order, task_tgid_nr(current), current->comm,
-				    waited_ms(ep));
+	/*
+	 * In pieces, nobody's death would help, P's included. And a P at -1000
+	 * alone in a cpuset or mempolicy would take down a machine that is well.
+	 */
+	if (fragmented(oc) || (unkillable && ep->scope == TBTF_SCOPE_CONSTRAINED)) {
+		if (ep->outcome != TBTF_OUTCOME_FAILED) {
+			trace_tbtf_exhausted(ep->id, p, TBTF_OUTCOME_FAILED, waited_ms(ep));
+			pr_warn("episode %llu: exhausted: %s: order-%d allocation of %d (%s) fails after %ums, as others will\n",
+				ep->id, scope_name(ep, oc), oc->order, task_tgid_nr(current),
+				current->comm, waited_ms(ep));
+		}
 		ep->outcome = TBTF_OUTCOME_FAILED;
-		trace_tbtf_exhausted(ep->id, p, ep->outcome, waited_ms(ep));
-		tbtf_stat_inc(failed_fragmented);
-		*ret_progress = false;
+		tbtf_stat_inc(failed_allocations);
+		/* A page fault comes back at once, whatever it is told. */
+		wait_or_fail(ep, oc);
+		*ret_progress = oc->gfp_mask & __GFP_NOFAIL;
 		return true;
 	}
 
@@ -431,15 +365,15 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 	trace_tbtf_exhausted(ep->id, p, ep->outcome, waited_ms(ep));
 	pr_err("episode %llu: exhausted: %s: %d (%s) has outlived all: %u killed for it, %llukB, then %ums without anybody to kill; %s\n",
 	       ep->id, scope_name(ep, oc), task_tgid_nr(p), p->comm, ep->kills, ep->freed_kb,
-	       waited_ms(ep), !panics ? "on_exhausted=kill: the kernel kills it" :
-	       unkillable ? "it has oom_score_adj -1000: the kernel panics" :
-	       "on_exhausted=panic");
+	       waited_ms(ep), oc->memcg ? "on_exhausted_memcg=kill: the kernel kills it" :
+	       !panics ? "on_exhausted=kill: the kernel kills it" :
+	       unkillable ? "it has oom_score_adj -1000: panic" : "on_exhausted=panic");
 	if (panics) {
-		announce_panic(ep);
-		if (!unkillable || tbtf_knob(on_exhausted) == TBTF_EXHAUSTED_PANIC)
-			panic("tbtf: episode %llu: memory is exhausted, %d (%s) has outlived all others\n",
-			      ep->id, task_tgid_nr(p), p->comm);
-		return false;
+		/* 0 would be a machine that hangs there for good. */
+		if (!panic_timeout)
+			panic_timeout = tbtf_knob(panic_reboot_s);
+		panic("tbtf: episode %llu: memory is exhausted, %d (%s) has outlived all others; reboot %s\n",
+		      ep->id, task_tgid_nr(p), p->comm, panic_timeout ? "follows" : "by hand");
 	}
 	tbtf_stat_inc(died_exhausted);
 	ep->waiting = false;
@@ -454,27 +388,37 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
 		     enum futile futile, bool *ret_progress)
 {
-	bool waits = oc->memcg && tbtf_knob(on_exhausted_memcg) == TBTF_EXHAUSTED_MEMCG_WAIT;
+	bool waits = tbtf_wait_for_ever(oc);
 
 	tbtf_stat_inc(killless);
-	if (!ep->waiting) {
-		ep->waiting = true;
-		ep->waiting_since = jiffies;
-		pr_info_ratelimited("episode %llu: %s: %s for %d (%s) after %u kills: %s%ums, then on_exhausted\n",
-				    ep->id, scope_name(ep, oc), futile_names[futile],
-				    task_tgid_nr(p), p->comm, ep->kills,
-				    waits ? "waits; would be " : "waits at most ",
-				    tbtf_knob(ladder_deadline_ms));
-	}
-	ep->outcome = TBTF_OUTCOME_WAITED;
-	ep->decided = jiffies;
-	ep->decided_seq = atomic_read(&wake_seq);
-	trace_tbtf_killless(ep->id, futile, waited_ms(ep));
-
 	if (is_sysrq(oc)) {
+		/* An operator's whim: nobody is in want of memory, nobody waits. */
+		pr_info_ratelimited("episode %llu: sysrq: %s for %d (%s)\n", ep->id,
+				    futile_names[futile], task_tgid_nr(p), p->comm);
+		if (!ep->kills && !ep->waiting)
+			ep->outcome = TBTF_OUTCOME_FAILED;
 		*ret_progress = false;
 		return true;
 	}
+	/* So many scopes are stuck that there is no ladder for this one. */
+	if (ep->scope == TBTF_SCOPE_SHARED && !waits)
+		return exhausted(ep, oc, p, ret_progress);
+	if (!ep->waiting) {
+		ep->waiting = true;
+		ep->waiting_since = jiffies;
+		pr_info_ratelimited("episode %llu: %s: %s for %d (%s) after %u kills: waits %s\n",
+				    ep->id, scope_name(ep, oc), futile_names[futile],
+				    task_tgid_nr(p), p->comm, ep->kills,
+				    waits ? "until there is memory" :
+				    "for ladder_deadline_ms at most");
+	}
+	if (ep->outcome != TBTF_OUTCOME_FAILED)
+		ep->outcome = TBTF_OUTCOME_WAITED;
+	ep->decided = jiffies;
+	ep->decided_seq = tbtf_wait_seq();
+	ep->decided_avail = tbtf_wait_available(oc);
+	trace_tbtf_killless(ep->id, futile, waited_ms(ep));
+
 	if (!waits && time_after_eq(jiffies, ep->waiting_since +
 				    msecs_to_jiffies(tbtf_knob(ladder_deadline_ms))))
 		return exhausted(ep, oc, p, ret_progress);
@@ -484,14 +428,14 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 
 static enum futile futile(const struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	/* Scopes that share an episode say nothing of each other. */
+	/* Scopes that share an episode say nothing of each other; they are bounded by its end. */
 	if (ep->scope == TBTF_SCOPE_SHARED)
 		return FUTILE_NOT;
 	if (ep->kills >= tbtf_knob(max_kills)) {
 		tbtf_stat_inc(futile_max_kills);
 		return FUTILE_MAX_KILLS;
 	}
-	if (tbtf_futile_regain(ep, available(oc))) {
+	if (tbtf_futile_regain(ep, tbtf_wait_available(oc))) {
 		tbtf_stat_inc(futile_regain);
 		return FUTILE_REGAIN;
 	}
@@ -540,7 +484,8 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 	rcu_read_unlock();
 
 	tbtf_futile_note_kill(ep, in_cgroup, victim->group_leader->start_boottime,
-			      ktime_get_boottime_ns(), choice->victim_size.worth, available(oc));
+			      ktime_get_boottime_ns(), choice->victim_size.worth,
+			      tbtf_wait_available(oc));
 	ep->freed_kb += rec.worth_kb;
 	trace_tbtf_sacrifice(&rec);
 	if (choice->scanned)
@@ -579,9 +524,10 @@ static bool sacrifice(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 			 (__force u32)oc->gfp_mask);
 
 	*ret_futile = futile(ep, oc);
-	if (*ret_futile != FUTILE_NOT)
-		return false;
-	if (tbtf_victim_pick(choice))
+	if (*ret_futile == FUTILE_NOT)
+		tbtf_victim_pick(choice);
+	tbtf_choice_done(choice);
+	if (choice->victim)
 		return true;
 	if (choice->respawning) {
 		tbtf_stat_inc(futile_respawn);
@@ -595,7 +541,7 @@ static struct task_struct *find_protected(const struct oom_control *oc)
 {
 	if (!tbtf_role_anyone_protected())
 		return NULL;
-	if (tbtf_role_protects(oc->chosen))
+	if (tbtf_judge_protected(oc->chosen))
 		return oc->chosen;
 	if (tbtf_knob(substitute) == TBTF_SUBSTITUTE_ALWAYS && current->mm && !is_sysrq(oc) &&
 	    tbtf_role_protects(current))
@@ -606,20 +552,19 @@ static struct task_struct *find_protected(const struct oom_control *oc)
 /**
  * tbtf_episode_kill() - the kernel is about to kill oc->chosen
  * @oc: the OOM; chosen has a reference, and may be exchanged for another
- * @message: of the kernel, for the log
  *
- * Context: under oom_lock, in place of oom_kill_process(); may sleep, without
+ * Context: under oom_lock, before oom_kill_process(); may sleep, without
  * oom_lock.
  * Return: true if the round has ended: oc->chosen is then -1 (try again) or
  * NULL (fail); false if the kernel is to kill oc->chosen.
  */
-bool tbtf_episode_kill(struct oom_control *oc, const char *message)
+bool tbtf_episode_kill(struct oom_control *oc)
 {
 	struct task_struct *p, *chosen = oc->chosen;
 	struct tbtf_choice choice;
 	struct tbtf_episode *ep;
 	enum futile futile;
-	bool ended = false, progress, over, dry;
+	bool ended = false, progress, dry;
 
 	final_kill = false;
 	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping))
@@ -634,12 +579,23 @@ bool tbtf_episode_kill(struct oom_control *oc, const char *message)
 		tbtf_stat_inc(passes);
 		return false;
 	}
-	if (tbtf_task_dying(p)) {
+	/* The kernel kills nobody then: no need of another. */
+	if (tbtf_judge_dying(chosen) || (p != chosen && tbtf_judge_dying(p))) {
 		tbtf_stat_inc(passes_dying);
 		return false;
 	}
 
 	dry = tbtf_knob(dry_run);
+	/*
+	 * oom_kill_allocating_task: nothing was selected, and so nobody has looked
+	 * whether somebody is dying already; the victim would have been the caller.
+	 */
+	if (!oc->memcg && p == current && !oc->chosen_points && !is_sysrq(oc) && !dry &&
+	    tbtf_judge_in_flight(current)) {
+		put_task_struct(chosen);
+		oc->chosen = (void *)-1UL;
+		return true;
+	}
 	ep = enter(oc, true);
 	ep->rounds++;
 	if (sacrifice(ep, oc, p, &choice, &futile)) {
@@ -667,16 +623,16 @@ bool tbtf_episode_kill(struct oom_control *oc, const char *message)
 		/* substitute = always, but the kernel's choice is not protected: it stands. */
 		tbtf_stat_inc(passes);
 	}
-	over = ep->outcome == TBTF_OUTCOME_KILLED;
-	leave(ep, over);
+	leave(ep, true);
 	return ended;
 }
 
 /* Has somebody found out just now that there is nobody to kill? */
-static bool decided_just_now(const struct tbtf_episode *ep)
+static bool decided_just_now(const struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	return ep->waiting && ep->decided_seq == atomic_read(&wake_seq) &&
-	       time_before(jiffies, ep->decided + msecs_to_jiffies(tbtf_knob(nap_ms)));
+	return ep->waiting && ep->decided_seq == tbtf_wait_seq() &&
+	       time_before(jiffies, ep->decided + tbtf_wait_jiffies(ep, oc)) &&
+	       !tbtf_wait_gained(oc, ep->decided_avail);
 }
 
 /**
@@ -696,6 +652,7 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 {
 	struct task_struct *p = NULL;
 	struct tbtf_episode *ep;
+	unsigned long freed = 0;
 	bool ended = false;
 	u64 key;
 
@@ -709,10 +666,10 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 
 	ep = enter(oc, false);
 	if (ep) {
-		if (decided_just_now(ep)) {
+		if (decided_just_now(ep, oc)) {
 			ep->rounds++;
 			*ret_progress = wait_or_fail(ep, oc);
-			leave(ep, false);
+			leave(ep, true);
 			return true;
 		}
 		leave(ep, false);
@@ -720,32 +677,76 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	if (oc->memcg)
 		return false;
 
-	if (tbtf_victim_anyone(current, scope_of(oc, &key) == TBTF_SCOPE_CONSTRAINED ?
+	if (tbtf_judge_anyone(current, scope_of(oc, &key) == TBTF_SCOPE_CONSTRAINED ?
 			       oc->nodemask : NULL, &p) || !p)
 		return false;
 	tbtf_stat_inc(unkillable);
-	if (!tbtf_task_dying(p)) {
+	/* A balloon or a driver may have some yet: the kernel would ask before it panics. */
+	if (tbtf_oom_notifiers)
+		blocking_notifier_call_chain(tbtf_oom_notifiers, 0, &freed);
+	if (freed) {
+		*ret_progress = true;
+		ended = true;
+	} else if (!tbtf_judge_dying(p)) {
 		ep = enter(oc, true);
 		ep->rounds++;
 		ended = killless(ep, oc, p, FUTILE_NOT, ret_progress);
-		leave(ep, false);
+		leave(ep, true);
 	}
 	put_task_struct(p);
 	return ended;
 }
 
 /**
+ * tbtf_episode_fault() - a fault from user mode has failed for want of memory
+ *
+ * If that was because of an episode that waits, of the task's memory cgroup or
+ * of one above, it waits here, and the fault is taken again.
+ *
+ * Context: before pagefault_out_of_memory(): nothing is held; may sleep.
+ * Return: true if that is all there is to do.
+ */
+bool tbtf_episode_fault(void)
+{
+	struct tbtf_episode *ep = NULL;
+	struct mem_cgroup *memcg;
+
+	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || tbtf_knob(dry_run) ||
+	    !tbtf_role_anyone_protected() || !cgroup_subsys_on_dfl(memory_cgrp_subsys) ||
+	    fatal_signal_pending(current))
+		return false;
+
+	rcu_read_lock();
+	memcg = tbtf_task_memcg(current);
+	for (; memcg && memcg->css.parent; memcg = mem_cgroup_from_css(memcg->css.parent)) {
+		ep = enter_scope(TBTF_SCOPE_MEMCG, cgroup_id(memcg->css.cgroup), false);
+		if (ep && READ_ONCE(ep->waiting) && css_tryget(&memcg->css))
+			break;
+		if (ep)
+			leave(ep, false);
+		ep = NULL;
+	}
+	rcu_read_unlock();
+	if (!ep)
+		return false;
+	tbtf_wait_in_fault(ep, memcg);
+	leave(ep, true);
+	css_put(&memcg->css);
+	return true;
+}
+
+/**
  * tbtf_episode_spares_member() - must memory.oom.group leave this process alone?
  * @task: a member of the victim's group
  *
- * Context: under oom_lock, in place of oom_kill_memcg_member().
+ * Context: under oom_lock, before oom_kill_memcg_member().
  * Return: true if it must.
  */
 bool tbtf_episode_spares_member(struct task_struct *task)
 {
 	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || final_kill)
 		return false;
-	if (!tbtf_role_shields(task) || tbtf_task_dying(task))
+	if (!tbtf_judge_shielded(task) || tbtf_judge_dying(task))
 		return false;
 	tbtf_stat_inc(group_spared);
 	return !tbtf_knob(dry_run);
@@ -763,20 +764,6 @@ bool tbtf_episode_spares_member(struct task_struct *task)
 bool tbtf_episode_respawns(const struct tbtf_episode *ep, u64 cgroup, u64 started)
 {
 	return tbtf_futile_respawns(ep->cgroups, ep->nr_cgroups, cgroup, started);
-}
-
-/**
- * tbtf_episode_wake() - something has changed: who naps is to look again
- *
- * Context: any.
- */
-void tbtf_episode_wake(void)
-{
-	/* Without a barrier: who is missed here sleeps nap_ms at most. */
-	if (!waitqueue_active(&nap_queue))
-		return;
-	atomic_inc(&wake_seq);
-	wake_up_all(&nap_queue);
 }
 
 /**
@@ -809,16 +796,15 @@ unsigned int tbtf_episode_open(void)
 }
 
 /**
- * tbtf_episode_switched_off() - a knob was set that may end episodes
+ * tbtf_episode_knob_set() - who waits is to look again, and episodes may be over
  *
  * Context: may sleep.
  */
-void tbtf_episode_switched_off(void)
+void tbtf_episode_knob_set(void)
 {
 	if (!episodes)
 		return;		/* a module parameter, before the table is there */
-	atomic_inc(&wake_seq);
-	wake_up_all(&nap_queue);
+	tbtf_wait_wake();
 	mod_delayed_work(system_wq, &close_work, 0);
 }
 
@@ -832,17 +818,6 @@ int tbtf_episode_setup(void)
 {
 	episodes = kvcalloc(TBTF_MAX_EPISODES + 1, sizeof(*episodes), GFP_KERNEL);
 	return episodes ? 0 : -ENOMEM;
-}
-
-/**
- * tbtf_episode_stop() - wake all who wait: the module is going
- *
- * Context: any, after tbtf_stopping was set.
- */
-void tbtf_episode_stop(void)
-{
-	atomic_inc(&wake_seq);
-	wake_up_all(&nap_queue);
 }
 
 /**

@@ -4,18 +4,20 @@
  *
  * Copyright (C) 2026 The tbtf authors
  *
- * Four functions of the kernel are redirected through ftrace to ours, three of
- * them always, security_task_prctl only for the two options that are tbtf's.
- * Ours call the original behind its patched entry, so that there is no second
- * pass through ftrace. Tracepoints tell of exit, exec, oom_score_adj and rmdir.
+ * Five functions of the kernel are redirected through ftrace, four of them
+ * always, security_task_prctl only for the two options that are tbtf's. A
+ * decision is made here, and then the original goes on behind its patched entry,
+ * with the stack as it would be without us (compat/entry.S): there is no second
+ * pass through ftrace, and nothing of ours below what the kernel then does.
+ * Tracepoints tell of exit, exec, oom_score_adj and rmdir.
  *
  * FTRACE_OPS_FL_IPMODIFY keeps a second redirection of the same function out,
  * whoever comes first; FTRACE_OPS_FL_PERMANENT keeps kernel.ftrace_enabled from
  * switching the hooks off unseen.
  *
  * Going away: after unregistering, a task may still stand between the patched
- * entry and its count (first synchronize_rcu_tasks()), sleep in our function
- * (counted, woken), or stand between the end of its count and the return
+ * entry and its count (first synchronize_rcu_tasks()), sleep in a decision
+ * (counted, woken), or stand between the end of its count and the original
  * (second one).
  */
 #include <linux/atomic.h>
@@ -29,6 +31,7 @@
 
 bool tbtf_stopping;
 struct mutex *tbtf_oom_lock;
+struct blocking_notifier_head *tbtf_oom_notifiers;
 static bool *oom_killer_disabled_ptr;
 
 static unsigned long scan_tasks_addr;
@@ -37,12 +40,12 @@ static atomic_t inflight;
 static u32 features;
 
 const char *const tbtf_feature_names[] = {
-	"prctl", "kill", "group", "cgroup", "front", "nap", "exec", "rmdir", NULL
+	"prctl", "kill", "group", "cgroup", "front", "nap", "exec", "rmdir", "fault", NULL
 };
 
 struct hook {
 	const char *name;
-	void *replacement;
+	void *entry;
 	u32 feature;
 	bool needed;
 	unsigned long addr;		/* of the fentry site; 0: there is none */
@@ -59,7 +62,7 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 {
 	struct hook *hook = container_of(ops, struct hook, ops);
 
-	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook->replacement);
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook->entry);
 }
 
 static void notrace redirect_prctl(unsigned long ip, unsigned long parent_ip,
@@ -72,84 +75,89 @@ static void notrace redirect_prctl(unsigned long ip, unsigned long parent_ip,
 		redirect(ip, parent_ip, ops, fregs);
 }
 
-enum { HOOK_PRCTL, HOOK_KILL, HOOK_GROUP, HOOK_FRONT, HOOK_NR };
+enum { HOOK_PRCTL, HOOK_KILL, HOOK_GROUP, HOOK_FRONT, HOOK_FAULT, HOOK_NR };
 
-static int replace_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
-			 unsigned long arg5);
-static void replace_kill(struct oom_control *oc, const char *message);
-static int replace_group(struct task_struct *task, void *message);
-static bool replace_front(struct oom_control *oc);
+static int entry_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
+		       unsigned long arg5);
 
 static struct hook hooks[HOOK_NR] = {
 	[HOOK_PRCTL] = {
 		.name = "security_task_prctl",
-		.replacement = replace_prctl,
+		.entry = entry_prctl,
 		.feature = TBTF_FEATURE_PRCTL,
 		.needed = true,
 		.ops.func = redirect_prctl,
 	},
 	[HOOK_KILL] = {
 		.name = "oom_kill_process",
-		.replacement = replace_kill,
+		.entry = tbtf_entry_kill,
 		.feature = TBTF_FEATURE_KILL,
 		.needed = true,
 		.ops.func = redirect,
 	},
 	[HOOK_GROUP] = {
 		.name = "oom_kill_memcg_member",
-		.replacement = replace_group,
+		.entry = tbtf_entry_group,
 		.feature = TBTF_FEATURE_GROUP,
 		.ops.func = redirect,
 	},
 	[HOOK_FRONT] = {
 		.name = "out_of_memory",
-		.replacement = replace_front,
+		.entry = tbtf_entry_front,
 		.feature = TBTF_FEATURE_FRONT,
+		.ops.func = redirect,
+	},
+	[HOOK_FAULT] = {
+		.name = "pagefault_out_of_memory",
+		.entry = tbtf_entry_fault,
+		.feature = TBTF_FEATURE_FAULT,
 		.ops.func = redirect,
 	},
 };
 
-/* Behind the entry that ftrace has patched. */
-static unsigned long original(unsigned int nr)
+static struct tbtf_decision decided(unsigned int nr, bool ended, unsigned long ret)
 {
-	return hooks[nr].addr + MCOUNT_INSN_SIZE;
+	struct tbtf_decision decision = {
+		/* Behind the entry that ftrace has patched. */
+		.go_on = ended ? 0 : hooks[nr].addr + MCOUNT_INSN_SIZE,
+		.ret = ret,
+	};
+
+	atomic_dec(&inflight);
+	return decision;
 }
 
-static void replace_kill(struct oom_control *oc, const char *message)
+struct tbtf_decision tbtf_decide_kill(struct oom_control *oc, const char *message)
 {
 	atomic_inc(&inflight);
-	if (!tbtf_episode_kill(oc, message))
-		tbtf_call(original(HOOK_KILL), (unsigned long)oc, (unsigned long)message, 0, 0, 0);
-	atomic_dec(&inflight);
+	return decided(HOOK_KILL, tbtf_episode_kill(oc), 0);
 }
 
-static int replace_group(struct task_struct *task, void *message)
+struct tbtf_decision tbtf_decide_group(struct task_struct *task, void *message)
 {
-	int ret = 0;
-
 	atomic_inc(&inflight);
-	if (!tbtf_episode_spares_member(task))
-		ret = tbtf_call(original(HOOK_GROUP), (unsigned long)task, (unsigned long)message,
-				0, 0, 0);
-	atomic_dec(&inflight);
-	return ret;
+	return decided(HOOK_GROUP, tbtf_episode_spares_member(task), 0);
 }
 
-static bool replace_front(struct oom_control *oc)
+struct tbtf_decision tbtf_decide_front(struct oom_control *oc)
 {
-	bool progress;
+	bool progress = false, ended;
 
 	atomic_inc(&inflight);
 	/* While tasks are frozen for suspend, every allocation is to fail. */
-	if ((oom_killer_disabled_ptr && READ_ONCE(*oom_killer_disabled_ptr)) ||
-	    !tbtf_episode_front(oc, &progress))
-		progress = (bool)tbtf_call(original(HOOK_FRONT), (unsigned long)oc, 0, 0, 0, 0);
-	atomic_dec(&inflight);
-	return progress;
+	ended = !(oom_killer_disabled_ptr && READ_ONCE(*oom_killer_disabled_ptr)) &&
+		tbtf_episode_front(oc, &progress);
+	return decided(HOOK_FRONT, ended, progress);
 }
 
-static int replace_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
-			 unsigned long arg5)
+struct tbtf_decision tbtf_decide_fault(void)
+{
+	atomic_inc(&inflight);
+	return decided(HOOK_FAULT, tbtf_episode_fault(), 0);
+}
+
+static int entry_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
+		       unsigned long arg5)
 {
 	int ret;
 
@@ -162,7 +170,6 @@ static int replace_prctl(int option, unsigned long arg2, unsigned long arg3, uns
 static TBTF_EXIT_PROBE(probe_exit, task)
 {
 	tbtf_mark_exit(task);
-	tbtf_episode_wake();
 }
 
 static void probe_exec(void *unused, struct task_struct *task, pid_t old_pid,
@@ -273,6 +280,13 @@ static int switch_on(struct hook *hook)
 	return 0;
 }
 
+static bool ftrace_is_off(void)
+{
+	int *enabled = (int *)tbtf_ksym_data("ftrace_enabled");
+
+	return enabled && !READ_ONCE(*enabled);
+}
+
 static int switch_on_all(void)
 {
 	unsigned int i;
@@ -283,8 +297,9 @@ static int switch_on_all(void)
 		if (!err)
 			continue;
 		if (err == -EBUSY)
-			pr_err("%s is redirected by somebody else already (a live patch, another module?); not loading\n",
-			       hooks[i].name);
+			pr_err("%s %s; not loading\n", hooks[i].name, ftrace_is_off() ?
+			       "cannot be hooked: kernel.ftrace_enabled is 0" :
+			       "is redirected by somebody else already (a live patch, another module?)");
 		else if (hooks[i].needed)
 			pr_err("cannot hook %s: %s (%d); not loading\n", hooks[i].name,
 			       err == -ENOENT ? "this kernel has no such function" : "ftrace refuses",
@@ -298,12 +313,22 @@ static int switch_on_all(void)
 	return 0;
 }
 
+/**
+ * tbtf_hook_stop() - let no round begin, and wake all who wait in one
+ *
+ * Context: any; the first thing on the way out.
+ */
+void tbtf_hook_stop(void)
+{
+	WRITE_ONCE(tbtf_stopping, true);
+	tbtf_wait_wake();
+}
+
 static void switch_off_all(void)
 {
 	unsigned int i;
 
-	WRITE_ONCE(tbtf_stopping, true);
-	tbtf_episode_stop();
+	tbtf_hook_stop();
 	for (i = 0; i < HOOK_NR; i++) {
 		if (!hooks[i].on)
 			continue;
@@ -313,7 +338,7 @@ static void switch_off_all(void)
 	}
 	synchronize_rcu_tasks();
 	while (atomic_read(&inflight)) {
-		tbtf_episode_stop();
+		tbtf_wait_wake();
 		msleep(20);
 	}
 	synchronize_rcu_tasks();
@@ -405,6 +430,8 @@ int tbtf_hook_setup(void)
 		       scan_tasks_addr ? "pidfd_pid" : "mem_cgroup_scan_tasks");
 		return -ENOENT;
 	}
+	tbtf_oom_notifiers =
+		(struct blocking_notifier_head *)tbtf_ksym_data("oom_notify_list");
 	oom_killer_disabled_ptr = (bool *)tbtf_ksym_data("oom_killer_disabled");
 	tbtf_oom_lock = (struct mutex *)tbtf_ksym_data("oom_lock");
 	if (tbtf_oom_lock)

@@ -89,7 +89,7 @@ static ssize_t knob_store(struct kobject *kobj, struct kobj_attribute *attr, con
 		return err;
 	WRITE_ONCE(*knob->value, value);
 	/* Who waits is to see it at once: enabled, but also a shorter deadline. */
-	tbtf_episode_switched_off();
+	tbtf_episode_knob_set();
 	return count;
 }
 

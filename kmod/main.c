@@ -17,6 +17,7 @@ static int __init tbtf_init(void)
 	int err;
 
 	tbtf_knobs_setup();
+	tbtf_victim_setup();
 	err = tbtf_episode_setup();
 	if (err)
 		return err;
@@ -43,6 +44,7 @@ static int __init tbtf_init(void)
 	return 0;
 
 teardown_device:
+	tbtf_hook_stop();
 	tbtf_device_teardown();
 teardown_cgroup:
 	tbtf_cgroup_teardown();
@@ -59,6 +61,8 @@ teardown_episode:
 
 static void __exit tbtf_exit(void)
 {
+	/* From here on nobody waits: he might hold what is wanted below. */
+	tbtf_hook_stop();
 	tbtf_sysfs_teardown();
 	tbtf_device_teardown();
 	tbtf_cgroup_teardown();

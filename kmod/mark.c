@@ -14,7 +14,6 @@
  * fork() needs no hook: the child has another pid. exec and exit are told by
  * tracepoints, attached in hook.c.
  */
-#include <linux/hash.h>
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -38,9 +37,9 @@ static_assert(sizeof(struct tbtf_mark) <= 128);
 #define HASH_SIZE	(1U << TBTF_MARK_HASH_BITS)
 
 static DEFINE_SPINLOCK(mark_lock);
-static struct hlist_head pid_hash[HASH_SIZE];
-static struct hlist_head mm_hash[HASH_SIZE];
-/* A mark changes its chain of mm_hash in an exec; readers look again. */
+struct hlist_head tbtf_mark_pids[HASH_SIZE];
+struct hlist_head tbtf_mark_mms[HASH_SIZE];
+/* A mark changes its chain of tbtf_mark_mms in an exec; readers look again. */
 static seqcount_spinlock_t mm_seq = SEQCNT_SPINLOCK_ZERO(mm_seq, &mark_lock);
 static struct kmem_cache *mark_cache;
 
@@ -49,12 +48,12 @@ unsigned int tbtf_nr_mark_expendable;
 
 static struct hlist_head *pid_chain(struct pid *pid)
 {
-	return &pid_hash[hash_ptr(pid, TBTF_MARK_HASH_BITS)];
+	return &tbtf_mark_pids[hash_ptr(pid, TBTF_MARK_HASH_BITS)];
 }
 
 static struct hlist_head *mm_chain(struct mm_struct *mm)
 {
-	return &mm_hash[hash_ptr(mm, TBTF_MARK_HASH_BITS)];
+	return &tbtf_mark_mms[hash_ptr(mm, TBTF_MARK_HASH_BITS)];
 }
 
 /* Under RCU or mark_lock. */
@@ -143,6 +142,31 @@ static void grab_mm(struct task_struct *t, void *arg)
 	mmgrab(t->mm);
 }
 
+/* The process has this memory now: let its mark be found by it. */
+static void follow_mm(struct task_struct *task)
+{
+	struct mm_struct *mm = NULL, *old = NULL;
+	struct tbtf_mark *mark;
+
+	rcu_read_lock();
+	tbtf_with_mm(task, grab_mm, &mm);
+	rcu_read_unlock();
+	if (!mm)
+		return;
+	spin_lock(&mark_lock);
+	mark = find(task_tgid(task));
+	if (mark && mark->mm != mm) {
+		old = mark->mm;
+		write_seqcount_begin(&mm_seq);
+		hlist_del_rcu(&mark->by_mm);
+		WRITE_ONCE(mark->mm, mm);
+		hlist_add_head_rcu(&mark->by_mm, mm_chain(mm));
+		write_seqcount_end(&mm_seq);
+	}
+	spin_unlock(&mark_lock);
+	mmdrop(old ?: mm);
+}
+
 /**
  * tbtf_mark_set() - give a process a role of its own
  * @task: one of its threads
@@ -155,10 +179,12 @@ static void grab_mm(struct task_struct *t, void *arg)
  */
 int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags)
 {
-	struct pid *pid = get_pid(task_tgid(task));
+	struct pid *pid = get_task_pid(task, PIDTYPE_TGID);
 	struct tbtf_mark *mark, *fresh = NULL;
 	int err = 0;
 
+	if (!pid)
+		return -ESRCH;		/* reaped */
 	if (role == TBTF_ROLE_INHERIT) {
 		if (drop(pid))
 			tbtf_stat_inc(marks_cleared);
@@ -211,6 +237,11 @@ int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags)
 		err = -ESRCH;
 		goto out;
 	}
+	/*
+	 * Likewise an exec that came between grab_mm() and the insert found no mark
+	 * to move. A later one, or this, is the last, and sees the mm that stays.
+	 */
+	follow_mm(task);
 	tbtf_stat_inc(marks_set);
 	trace_tbtf_mark(pid, role, flags);
 out:
@@ -295,17 +326,18 @@ u32 tbtf_mark_mm_role(struct mm_struct *mm)
 }
 
 /**
- * tbtf_mark_in_memcg() - is a process that must not be killed in this cgroup?
+ * tbtf_mark_in_memcg() - is a process with a role that protects in this cgroup?
  * @memcg: looked for in it and below
+ * @spare: the role spare counts as well; otherwise tbtf only
  *
  * Speaks of roles of processes; for those of cgroups see
  * tbtf_role_shielded_below(). Costs a walk over all marks, so it is asked only
- * where memory.oom.group is set.
+ * where memory.oom.group is set, and before a nap.
  *
  * Context: any; under RCU.
- * Return: true if one with the role tbtf or spare is.
+ * Return: true if one is.
  */
-bool tbtf_mark_in_memcg(struct mem_cgroup *memcg)
+bool tbtf_mark_in_memcg(struct mem_cgroup *memcg, bool spare)
 {
 	struct task_struct *task;
 	struct tbtf_mark *mark;
@@ -316,9 +348,9 @@ bool tbtf_mark_in_memcg(struct mem_cgroup *memcg)
 	if (!READ_ONCE(tbtf_nr_marks))
 		return false;
 	for (i = 0; i < HASH_SIZE; i++) {
-		hlist_for_each_entry_rcu(mark, &pid_hash[i], by_pid) {
+		hlist_for_each_entry_rcu(mark, &tbtf_mark_pids[i], by_pid) {
 			role = READ_ONCE(mark->role);
-			if (role != TBTF_ROLE_TBTF && role != TBTF_ROLE_SPARE)
+			if (role != TBTF_ROLE_TBTF && !(spare && role == TBTF_ROLE_SPARE))
 				continue;
 			task = pid_task(mark->pid, PIDTYPE_TGID);
 			in = task ? tbtf_task_memcg(task) : NULL;
@@ -356,7 +388,7 @@ int tbtf_mark_list(struct pid ***ret_pids, u32 *ret_count)
 		kvfree(pids);
 	}
 	for (i = 0; i < HASH_SIZE; i++)
-		hlist_for_each_entry(mark, &pid_hash[i], by_pid)
+		hlist_for_each_entry(mark, &tbtf_mark_pids[i], by_pid)
 			pids[n++] = get_pid(mark->pid);
 	spin_unlock(&mark_lock);
 	*ret_pids = pids;
@@ -386,37 +418,19 @@ void tbtf_mark_exit(struct task_struct *task)
 /**
  * tbtf_mark_exec() - a process has executed another program
  * @task: its only thread
- * @secure: with raised privileges: the role does not stay
+ * @secure: with raised privileges: the role tbtf does not stay. The others are
+ * somebody else's word on it, and no privilege.
  *
  * Context: sched_process_exec: preemption off.
  */
 void tbtf_mark_exec(struct task_struct *task, bool secure)
 {
-	struct pid *pid = task_tgid(task);
-	struct mm_struct *old = NULL;
-	struct tbtf_mark *mark;
-
 	if (!READ_ONCE(tbtf_nr_marks))
 		return;
-	if (secure) {
-		if (drop(pid))
-			tbtf_stat_inc(marks_exec_dropped);
-		return;
-	}
-
-	mmgrab(task->mm);
-	spin_lock(&mark_lock);
-	mark = find(pid);
-	if (mark) {
-		old = mark->mm;
-		write_seqcount_begin(&mm_seq);
-		hlist_del_rcu(&mark->by_mm);
-		WRITE_ONCE(mark->mm, task->mm);
-		hlist_add_head_rcu(&mark->by_mm, mm_chain(task->mm));
-		write_seqcount_end(&mm_seq);
-	}
-	spin_unlock(&mark_lock);
-	mmdrop(mark ? old : task->mm);
+	if (!secure || tbtf_mark_role(task_tgid(task)) != TBTF_ROLE_TBTF)
+		follow_mm(task);
+	else if (drop(task_tgid(task)))
+		tbtf_stat_inc(marks_exec_dropped);
 }
 
 /**
@@ -443,7 +457,7 @@ void tbtf_mark_teardown(void)
 	unsigned int i;
 
 	for (i = 0; i < HASH_SIZE; i++) {
-		hlist_for_each_entry_safe(mark, next, &pid_hash[i], by_pid) {
+		hlist_for_each_entry_safe(mark, next, &tbtf_mark_pids[i], by_pid) {
 			spin_lock(&mark_lock);
 			unlink(mark);
 			spin_unlock(&mark_lock);

@@ -31,11 +31,10 @@ static void judge(struct tbtf_choice *choice, struct task_struct *task, u32 flag
 	struct tbtf_candidate *to;
 	struct mem_cgroup *memcg;
 
-	choice->walks = TBTF_SHARER_WALKS;
-	tbtf_victim_judge(choice, task, &verdict);
+	tbtf_judge(choice, task, &verdict);
 	if (verdict.reason == TBTF_REASON_CANDIDATE)
 		all->candidates++;
-	if (verdict.reason == TBTF_REASON_CANDIDATE || verdict.reason == TBTF_REASON_TOO_BIG)
+	if (verdict.band != TBTF_BAND_NR)
 		all->band = min(all->band, verdict.band);
 	else if (!(flags & TBTF_PREVIEW_ALL))
 		return;
@@ -63,6 +62,8 @@ static void reckon(struct judged *all, unsigned int policy)
 	u64 total = 0, n = 0;
 	u32 i;
 
+	if (all->band == TBTF_BAND_NR)
+		return;
 	if (all->band == TBTF_BAND_BIGGER)
 		policy = TBTF_POLICY_LARGEST;
 	for (i = 0; i < all->seen; i++) {
@@ -122,6 +123,8 @@ static int draw(const struct tbtf_choice *begun, struct tbtf_preview *pv)
 	u32 i;
 
 	for (i = 0; i < pv->nr_draws; i++) {
+		if (!pid_alive(begun->p))
+			return -ESRCH;
 		choice = *begun;
 		t0 = ktime_get_ns();
 		tbtf_victim_pick(&choice);
@@ -196,12 +199,14 @@ long tbtf_preview(struct tbtf_preview __user *uarg)
 	}
 
 	tbtf_choice_init(&choice, task);
-	err = -ESRCH;
-	if (!choice.p_mm)
+	err = task->flags & PF_KTHREAD ? -EINVAL : -ESRCH;
+	if (err == -EINVAL || !choice.p_mm)
 		goto put_cgroup;
 	choice.memcg = memcg;
 	if (pv.policy)
 		choice.policy = pv.policy;
+	/* Nobody waits for this: every sharer is looked up, not only the first few. */
+	choice.walks = TBTF_PREVIEW_WALKS;
 
 	err = judge_all(&choice, pv.flags, &all);
 	if (err)
@@ -226,6 +231,7 @@ long tbtf_preview(struct tbtf_preview __user *uarg)
 	if (!err && copy_to_user(uarg, &pv, sizeof(pv)))
 		err = -EFAULT;
 put_cgroup:
+	tbtf_choice_done(&choice);
 	if (memcg) {
 		css_put(&memcg->css);
 		cgroup_put(cgrp);

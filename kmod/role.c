@@ -4,9 +4,9 @@
  *
  * Copyright (C) 2026 The tbtf authors
  *
- * In: a task. Out: the role that counts for it, and who gave it. The order: a
- * role of its own; that of a process that shares its memory; the nearest cgroup
- * above with one. Lookups take no lock and allocate nothing: they run under
+ * In: a task. Out: the role that counts for it, and who gave it. The order: tbtf,
+ * then spare, of its own or of a process that shares its memory; another role of
+ * its own; the nearest cgroup above that has one. Lookups take no lock and allocate nothing: they run under
  * oom_lock for every candidate.
  *
  * A record belongs to each cgroup that was given a role or that has lost or
@@ -55,7 +55,7 @@ const char *const tbtf_role_names[] = {
 };
 
 static void refill(struct work_struct *work);
-static DECLARE_WORK(refill_work, refill);
+static DECLARE_DELAYED_WORK(refill_work, refill);
 
 static struct mem_cgroup *parent_of(struct mem_cgroup *memcg)
 {
@@ -119,8 +119,15 @@ static void release(struct tbtf_cgroup *rec)
 	struct mem_cgroup *memcg = rec->memcg;
 
 	kfree_rcu(rec, rcu);
-	/* Readers compare the pointer of a record and do not follow it once unlinked. */
+	/* A reader may still follow it: a css is freed a grace period after its last put. */
 	css_put(&memcg->css);
+}
+
+static void schedule_refill(unsigned int ms)
+{
+	lockdep_assert_held(&role_lock);
+	if (!stopped && nr_cgroups)
+		mod_delayed_work(system_wq, &refill_work, msecs_to_jiffies(ms));
 }
 
 /**
@@ -213,6 +220,7 @@ int tbtf_role_cgroup_set(struct mem_cgroup *memcg, u32 role)
 		set_role(fresh, role);
 		fresh = NULL;
 	}
+	schedule_refill(TBTF_CGROUP_SWEEP_MS);
 	spin_unlock_irq(&role_lock);
 	kfree(fresh);
 	return err;
@@ -255,23 +263,31 @@ bool tbtf_role_shielded_below(struct mem_cgroup *memcg)
  */
 void tbtf_role_of(struct task_struct *task, struct mm_struct *mm, struct tbtf_role_info *ret)
 {
+	u32 by_mm;
+
 	ret->memcg = NULL;
-	ret->source = TBTF_SOURCE_PROCESS;
+	if (tbtf_mark_none(task_tgid(task), mm))
+		goto cgroup;
+
+	/* The kernel kills by mm: a role that saves one of its sharers saves them all. */
 	ret->role = tbtf_mark_role(task_tgid(task));
-	if (ret->role)
+	by_mm = mm ? tbtf_mark_mm_role(mm) : TBTF_ROLE_INHERIT;
+	ret->source = TBTF_SOURCE_PROCESS;
+	if (ret->role == TBTF_ROLE_TBTF || (ret->role && by_mm != TBTF_ROLE_TBTF &&
+					    (!by_mm || ret->role == TBTF_ROLE_SPARE)))
 		return;
-
 	ret->source = TBTF_SOURCE_MM;
-	ret->role = mm ? tbtf_mark_mm_role(mm) : TBTF_ROLE_INHERIT;
+	ret->role = by_mm;
 	if (ret->role)
 		return;
 
-	ret->source = TBTF_SOURCE_CGROUP;
-	if (READ_ONCE(tbtf_nr_role_cgroups))
+cgroup:
+	if (READ_ONCE(tbtf_nr_role_cgroups)) {
+		ret->source = TBTF_SOURCE_CGROUP;
 		ret->role = tbtf_role_cgroup(tbtf_task_memcg(task), &ret->memcg);
-	if (ret->role)
-		return;
-
+		if (ret->role)
+			return;
+	}
 	ret->source = TBTF_SOURCE_NONE;
 	ret->role = TBTF_ROLE_ORDINARY;
 }
@@ -296,24 +312,15 @@ static u32 role_of_process(struct task_struct *task)
  * tbtf_role_protects() - is this process too big to fail?
  * @task: one of its threads
  *
+ * Of those who share its memory the marks count, not the cgroups: see
+ * tbtf_judge_protected().
+ *
  * Context: any; takes task_lock.
- * Return: true if it is: its process, its memory or its cgroup.
+ * Return: true if it is.
  */
 bool tbtf_role_protects(struct task_struct *task)
 {
 	return tbtf_role_anyone_protected() && role_of_process(task) == TBTF_ROLE_TBTF;
-}
-
-/**
- * tbtf_role_shields() - must this process never be killed for another?
- * @task: one of its threads
- *
- * Context: any; takes task_lock.
- * Return: true if its role is tbtf or spare.
- */
-bool tbtf_role_shields(struct task_struct *task)
-{
-	return tbtf_role_anyone_protected() && protecting(role_of_process(task));
 }
 
 /**
@@ -355,6 +362,8 @@ void tbtf_role_count(struct mem_cgroup *memcg, bool spared)
 	struct tbtf_cgroup *rec;
 	unsigned long flags;
 
+	if (!memcg || !memcg->css.parent)
+		return;
 	spin_lock_irqsave(&role_lock, flags);
 	for (; memcg && memcg->css.parent; memcg = parent_of(memcg)) {
 		rec = take_record(memcg);
@@ -365,8 +374,7 @@ void tbtf_role_count(struct mem_cgroup *memcg, bool spared)
 		atomic64_inc(spared ? &rec->spared : &rec->sacrificed);
 		WRITE_ONCE(rec->changed, true);
 	}
-	if (!stopped)
-		schedule_work(&refill_work);
+	schedule_refill(TBTF_CGROUP_TELL_MS);
 	spin_unlock_irqrestore(&role_lock, flags);
 }
 
@@ -389,7 +397,7 @@ void tbtf_role_events(struct mem_cgroup *memcg, u64 *ret_sacrificed, u64 *ret_sp
 	rcu_read_unlock();
 }
 
-/* Wake those who poll memory.tbtf.events; drop a record whose removal was missed. */
+/* Wake those who poll memory.tbtf.events; drop the records of cgroups without the controller. */
 static void tell(void)
 {
 	struct tbtf_cgroup *rec;
@@ -450,6 +458,9 @@ static void refill(struct work_struct *work)
 	}
 	kfree(rec);
 	tell();
+	spin_lock_irq(&role_lock);
+	schedule_refill(TBTF_CGROUP_SWEEP_MS);
+	spin_unlock_irq(&role_lock);
 }
 
 /**
@@ -507,7 +518,7 @@ void tbtf_role_teardown(void)
 	spin_lock_irq(&role_lock);
 	stopped = true;
 	spin_unlock_irq(&role_lock);
-	cancel_work_sync(&refill_work);
+	cancel_delayed_work_sync(&refill_work);
 
 	for (i = 0; i < HASH_SIZE; i++) {
 		hlist_for_each_entry_safe(rec, next, &cgroup_hash[i], node) {

@@ -32,7 +32,7 @@
 	X(naps, "a thread slept in such a round")				\
 	X(jiffies, "a thread that must not nap waited for a jiffy")		\
 	X(failed_charges, "a charge of a memory cgroup was left to fail")	\
-	X(failed_fragmented, "an allocation of higher order was made to fail")	\
+	X(failed_allocations, "past the deadline an allocation was made to fail")	\
 	X(unkillable, "an OOM found no killable process: the kernel would have panicked") \
 	X(futile_respawn, "a round in which a respawning cgroup was left alone") \
 	X(futile_regain, "a round given up because kills regained too little")	\

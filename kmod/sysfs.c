@@ -5,7 +5,6 @@
  * Copyright (C) 2026 The tbtf authors
  */
 #include <linux/kobject.h>
-#include <linux/mm.h>
 #include <linux/sysfs.h>
 
 #include "tbtf.h"
@@ -69,13 +68,19 @@ static const struct attribute_group *groups[] = {
  * tbtf_sysfs_setup() - make the directory and its files
  *
  * Context: may sleep.
- * Return: 0, -ENOMEM, or -EEXIST.
+ * Return: 0; -ENOMEM; -EEXIST; -ENOENT if /sys/kernel/mm is not found.
  */
 int tbtf_sysfs_setup(void)
 {
+	/* Exported by some kernels only. */
+	struct kobject **mm = (struct kobject **)tbtf_ksym_data("mm_kobj");
 	int err;
 
-	tbtf_kobj = kobject_create_and_add("tbtf", mm_kobj);
+	if (!mm) {
+		pr_err("this kernel has no mm_kobj; not loading\n");
+		return -ENOENT;
+	}
+	tbtf_kobj = kobject_create_and_add("tbtf", *mm);
 	if (!tbtf_kobj)
 		return -ENOMEM;
 	err = sysfs_create_groups(tbtf_kobj, groups);

@@ -14,13 +14,15 @@
  * A: atomic, or a single word written with WRITE_ONCE
  *
  * Order, outermost first:
+ *   cgroup_mutex, mmap_lock, inode locks: whatever the one who allocates holds
  *   oom_lock (the kernel's; held in every round, dropped for every wait)
- *     cgroup_mutex, css_set_lock (inside mem_cgroup_scan_tasks only)
- *       task_lock of a candidate
+ *     css_set_lock (inside mem_cgroup_scan_tasks, not while it calls back)
+ *     task_lock of a candidate
  *     episode_lock
  *     mark_lock
  *     role_lock (taken under cgroup_mutex with interrupts off, too: cgroup_rmdir)
- * Nothing of tbtf's is held while it takes oom_lock again after a wait.
+ * No two of tbtf's own are ever held together, and no two task_locks; nothing of
+ * tbtf's is held while it takes oom_lock again after a wait.
  */
 #ifndef _TBTF_H
 #define _TBTF_H
@@ -28,6 +30,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt) "tbtf: " fmt
 
+#include <linux/hash.h>
 #include <linux/oom.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
@@ -100,11 +103,22 @@ void tbtf_knobs_setup(void);
 /* mark.c: processes with a role of their own */
 extern unsigned int tbtf_nr_marks;		/* A */
 extern unsigned int tbtf_nr_mark_expendable;	/* A */
+extern struct hlist_head tbtf_mark_pids[];	/* M, R */
+extern struct hlist_head tbtf_mark_mms[];	/* M, R */
+
+/* Can neither the process nor who shares its memory have a role? A candidate's first question. */
+static __always_inline bool tbtf_mark_none(struct pid *tgid, struct mm_struct *mm)
+{
+	return !READ_ONCE(tbtf_nr_marks) ||
+	       (hlist_empty(&tbtf_mark_pids[hash_ptr(tgid, TBTF_MARK_HASH_BITS)]) &&
+		hlist_empty(&tbtf_mark_mms[hash_ptr(mm, TBTF_MARK_HASH_BITS)]));
+}
+
 int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags);
 void tbtf_mark_get(struct pid *tgid, u32 *ret_role, u32 *ret_flags);
 u32 tbtf_mark_role(struct pid *tgid);
 u32 tbtf_mark_mm_role(struct mm_struct *mm);
-bool tbtf_mark_in_memcg(struct mem_cgroup *memcg);
+bool tbtf_mark_in_memcg(struct mem_cgroup *memcg, bool spare);
 int tbtf_mark_list(struct pid ***ret_pids, u32 *ret_count);
 void tbtf_mark_exit(struct task_struct *task);
 void tbtf_mark_exec(struct task_struct *task, bool secure);
@@ -128,7 +142,6 @@ int tbtf_role_cgroup_set(struct mem_cgroup *memcg, u32 role);
 bool tbtf_role_shielded_below(struct mem_cgroup *memcg);
 void tbtf_role_of(struct task_struct *task, struct mm_struct *mm, struct tbtf_role_info *ret);
 bool tbtf_role_protects(struct task_struct *task);
-bool tbtf_role_shields(struct task_struct *task);
 bool tbtf_role_anyone_protected(void);
 void tbtf_role_count(struct mem_cgroup *memcg, bool spared);
 void tbtf_role_events(struct mem_cgroup *memcg, u64 *ret_sacrificed, u64 *ret_spared);
@@ -147,7 +160,7 @@ extern const char *const tbtf_role_names[];
 long tbtf_preview(struct tbtf_preview __user *uarg);
 int tbtf_device_get_task(int pidfd, struct task_struct **ret_task);
 
-/* victim.c: who goes instead; decides, and changes nothing */
+/* a choice: judge.c and victim.c */
 struct tbtf_size {
 	unsigned long size;		/* pages: what the kernel calls badness, without adj */
 	unsigned long worth;		/* pages: what dies with it */
@@ -165,12 +178,16 @@ struct tbtf_choice {
 	struct mm_struct *p_mm;		/* compared, not followed */
 	short p_adj;
 	unsigned long p_pages;		/* candidates are smaller */
-	struct mem_cgroup *own;		/* its own cgroup, or NULL where that is no band */
+	struct mem_cgroup *own;		/* its own cgroup, with a reference; NULL: the root */
 
 	/* how to choose */
 	unsigned int policy;
 	unsigned long min_pages;
 	unsigned int walks;		/* of sharers, left */
+	struct mem_cgroup *last_memcg;	/* of the last candidate, and */
+	bool last_takes;		/* whether its memory.oom.group takes one who must not die */
+	bool nodes;			/* memory is on more than one */
+	bool first_look;		/* at many: see judge_sharers() in victim.c */
 
 	/* the choice: victim holds a reference */
 	struct task_struct *victim;
@@ -190,16 +207,24 @@ struct tbtf_verdict {
 	struct tbtf_size size;
 };
 
+/* judge.c: may this process be killed? */
 void tbtf_size_of(struct task_struct *task, struct tbtf_size *ret);
 void tbtf_choice_init(struct tbtf_choice *choice, struct task_struct *p);
-void tbtf_victim_judge(struct tbtf_choice *choice, struct task_struct *task,
-		       struct tbtf_verdict *ret);
+void tbtf_choice_done(struct tbtf_choice *choice);
+void tbtf_judge(struct tbtf_choice *choice, struct task_struct *task, struct tbtf_verdict *ret);
+bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task);
+bool tbtf_judge_dying(struct task_struct *task);
+bool tbtf_judge_protected(struct task_struct *task);
+bool tbtf_judge_shielded(struct task_struct *task);
+bool tbtf_judge_in_flight(struct task_struct *cpuset_of);
+bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask,
+		       struct task_struct **ret_protected);
+
+/* victim.c: who goes instead; decides, and changes nothing */
 bool tbtf_victim_pick(struct tbtf_choice *choice);
-bool tbtf_victim_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask,
-			struct task_struct **ret_protected);
-bool tbtf_task_dying(struct task_struct *task);
-void tbtf_victim_adj_tracked(void);
 void tbtf_victim_adj_changed(struct task_struct *task);
+void tbtf_victim_adj_tracked(void);
+void tbtf_victim_setup(void);
 
 /* episode.c: the ladder */
 enum tbtf_scope {
@@ -237,8 +262,9 @@ struct tbtf_episode {
 	bool waiting;			/* O: past rung one, since: */
 	unsigned long waiting_since;	/* O: jiffies */
 	unsigned long decided;		/* O: jiffies of the last decision past rung one */
-	int decided_seq;		/* O: tbtf_wake_seq at that time */
-	unsigned int naps;		/* O */
+	int decided_seq;		/* O: wake_seq at that time */
+	unsigned long decided_avail;	/* O: pages available at that time */
+	atomic_t naps;
 
 	/* futility */
 	struct {
@@ -250,16 +276,33 @@ struct tbtf_episode {
 };
 
 bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress);
-bool tbtf_episode_kill(struct oom_control *oc, const char *message);
+bool tbtf_episode_kill(struct oom_control *oc);
+bool tbtf_episode_fault(void);
 bool tbtf_episode_spares_member(struct task_struct *task);
 bool tbtf_episode_respawns(const struct tbtf_episode *ep, u64 cgroup, u64 started);
-void tbtf_episode_wake(void);
 unsigned int tbtf_episode_stage(void);
 unsigned int tbtf_episode_open(void);
-void tbtf_episode_switched_off(void);
+void tbtf_episode_knob_set(void);
 int tbtf_episode_setup(void);
-void tbtf_episode_stop(void);
 void tbtf_episode_teardown(void);
+
+/* wait.c: who waits for memory, where, and for how long */
+enum tbtf_wait {
+	TBTF_WAIT_NOT,
+	TBTF_WAIT_JIFFY,
+	TBTF_WAIT_NAP,
+	TBTF_WAIT_FAULT,		/* let the fault fail: it waits when it has unwound */
+};
+
+unsigned long tbtf_wait_available(const struct oom_control *oc);
+bool tbtf_wait_for_ever(const struct oom_control *oc);
+unsigned long tbtf_wait_jiffies(const struct tbtf_episode *ep, const struct oom_control *oc);
+bool tbtf_wait_gained(const struct oom_control *oc, unsigned long avail);
+int tbtf_wait_seq(void);
+void tbtf_wait_wake(void);
+enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_control *oc);
+void tbtf_wait_in_oom(struct tbtf_episode *ep, const struct oom_control *oc, enum tbtf_wait kind);
+void tbtf_wait_in_fault(struct tbtf_episode *ep, struct mem_cgroup *memcg);
 
 /* futile.c: arithmetic of the episode, without side effects */
 bool tbtf_futile_regain(const struct tbtf_episode *ep, unsigned long avail_now);
@@ -269,12 +312,24 @@ void tbtf_futile_note_kill(struct tbtf_episode *ep, u64 cgroup, u64 started, u64
 			   unsigned long regained, unsigned long avail);
 
 /* hook.c */
+/* What a decision leaves in the two return registers. */
+struct tbtf_decision {
+	unsigned long go_on;		/* address in the original, or 0 */
+	unsigned long ret;		/* if 0: what the caller gets */
+};
+
+struct tbtf_decision tbtf_decide_kill(struct oom_control *oc, const char *message);
+struct tbtf_decision tbtf_decide_group(struct task_struct *task, void *message);
+struct tbtf_decision tbtf_decide_front(struct oom_control *oc);
+struct tbtf_decision tbtf_decide_fault(void);
 extern bool tbtf_stopping;		/* A: unloading */
 extern struct mutex *tbtf_oom_lock;	/* I: or NULL */
+extern struct blocking_notifier_head *tbtf_oom_notifiers;	/* I: or NULL */
 u32 tbtf_hook_features(void);
 void tbtf_hook_add_feature(u32 feature);
 extern const char *const tbtf_feature_names[];
 int tbtf_hook_setup(void);
+void tbtf_hook_stop(void);
 void tbtf_hook_teardown(void);
 unsigned long tbtf_hook_scan_tasks(struct mem_cgroup *memcg,
 				   int (*fn)(struct task_struct *task, void *arg), void *arg);

@@ -5,7 +5,7 @@
  * Copyright (C) 2026 The tbtf authors
  *
  * The source of truth for all statistics outside the module. The episode's id
- * comes first where there is one (0: none was free). Pids are thread group ids
+ * comes first where there is one. Pids are thread group ids
  * of the initial namespace; sizes are in kB; cgroups are ids of memory cgroups.
  */
 #undef TRACE_SYSTEM

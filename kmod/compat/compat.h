@@ -65,6 +65,13 @@ static inline unsigned long tbtf_mm_hugetlb_pages(struct mm_struct *mm)
 #define TBTF_EXIT_PROBE(name, task)	void name(void *unused, struct task_struct *task)
 #endif
 
+/* entry.S: where a hooked function's callers are sent; see tbtf_decide_*() */
+struct oom_control;
+void tbtf_entry_kill(struct oom_control *oc, const char *message);
+int tbtf_entry_group(struct task_struct *task, void *message);
+bool tbtf_entry_front(struct oom_control *oc);
+void tbtf_entry_fault(void);
+
 /* ksyms.c */
 unsigned long tbtf_ksym_text(const char *name);
 unsigned long tbtf_ksym_data(const char *name);

@@ -6,7 +6,9 @@
  *
  * A process gets a *role* in one of three ways: by prctl(2) on itself, by an
  * ioctl on /dev/tbtf for another process, or from its cgroup (memory.tbtf).
- * The role of a process, where it has one, goes before that of its cgroup.
+ * The role of a process, where it has one, goes before that of its cgroup. The
+ * kernel kills all who share a memory at once, so that the role tbtf, or else
+ * spare, of one of these processes goes before the others' own.
  *
  *   tbtf        too big to fail: when the kernel is about to kill it for want
  *               of memory, a smaller process is killed instead
@@ -80,7 +82,9 @@ enum tbtf_band {
 	TBTF_BAND_ORDINARY	= 2,	/* oom_score_adj == 0 */
 	TBTF_BAND_LOWERED	= 3,	/* oom_score_adj < 0 */
 	TBTF_BAND_OWN		= 4,	/* in the protected process's own cgroup (not for a memcg OOM) */
-	TBTF_BAND_BIGGER	= 5,	/* not smaller than the protected process: the last one */
+	TBTF_BAND_BIGGER	= 5,	/* not smaller than the protected process, or a vfork parent:
+					 * the largest of them, when no candidate is left
+					 */
 	TBTF_BAND_NR		= 6,
 };
 
@@ -149,10 +153,11 @@ struct tbtf_version {
 #define TBTF_FEATURE_NAP	(1U << 5)	/* waiting without oom_lock */
 #define TBTF_FEATURE_EXEC	(1U << 6)	/* a privileged exec drops the mark */
 #define TBTF_FEATURE_RMDIR	(1U << 7)	/* a removed cgroup is forgotten at once */
+#define TBTF_FEATURE_FAULT	(1U << 8)	/* the hook of pagefault_out_of_memory: waiting without mmap_lock */
 
 /*
  * Set the role of a process: TBTF_IOC_MARK. TBTF_ROLE_INHERIT takes its role
- * away. flags: TBTF_LOCAL, with TBTF_ROLE_TBTF only.
+ * away. It stays over execve(2), but for tbtf where that raises privileges. flags: TBTF_LOCAL, with TBTF_ROLE_TBTF only.
  *	EINVAL	the pidfd is that of a kernel thread, or of init with the role expendable
  *	ENOSPC	as many processes as max_marks allows have a role already
  *	ENOMEM	no memory for the mark
@@ -228,7 +233,8 @@ struct tbtf_candidate {
  * With draws: nr_draws choices are made one after the other, and the pid of
  * each is written to the array (0: no candidate).
  *	EBADF	cgroup is not the descriptor of a cgroup v2 directory
- *	EINVAL	cgroup is the root, or has no memory controller
+ *	EINVAL	cgroup is the root, or has no memory controller; or the pidfd is
+ *		that of a kernel thread
  *	E2BIG	count or nr_draws is above TBTF_PREVIEW_MAX
  *	ENOMEM	no memory for the answer
  */
@@ -265,7 +271,9 @@ struct tbtf_preview {
 enum tbtf_outcome {
 	TBTF_OUTCOME_OPEN	= 0,	/* it has not ended */
 	TBTF_OUTCOME_SACRIFICED	= 1,	/* others were killed, and that was enough */
-	TBTF_OUTCOME_WAITED	= 2,	/* after a killless round memory came from elsewhere */
+	TBTF_OUTCOME_WAITED	= 2,	/* nobody was left to kill, and the OOM went by: memory came
+					 * from elsewhere, or who wanted it gave up
+					 */
 	TBTF_OUTCOME_KILLED	= 3,	/* on_exhausted: the kernel's own choice among the protected */
 	TBTF_OUTCOME_PANICKED	= 4,	/* on_exhausted: the machine went down */
 	TBTF_OUTCOME_FAILED	= 5,	/* the allocation was made to fail */

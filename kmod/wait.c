@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - who waits for memory, where, and for how long
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * In: a round with nobody to kill. A thread that is stuck in it for its own
+ * sake naps, all others sleep for a jiffy at the most, and never with oom_lock.
+ *
+ * The retry of an allocation is deep inside, so whatever the caller holds is
+ * held through all its naps. In an OOM of the machine that is so for everybody,
+ * and the deadline bounds it. In a memory cgroup the machine is well, and nobody
+ * outside may be kept waiting: a fault from user mode fails, unwinds, and naps
+ * in pagefault_out_of_memory(), where nothing is held; a system call waits for
+ * TBTF_SYSCALL_WAIT_MS, and fails from then on.
+ */
+#include <linux/cgroup.h>
+#include <linux/mm.h>
+#include <linux/psi.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/swap.h>
+#include <linux/wait.h>
+#include <asm/syscall.h>
+
+#include "tbtf.h"
+#include "trace.h"
+
+static DECLARE_WAIT_QUEUE_HEAD(nap_queue);
+static atomic_t wake_seq;
+
+/**
+ * tbtf_wait_available() - pages that a scope could still have without a kill
+ * @oc: the OOM
+ *
+ * Context: any.
+ * Return: their number.
+ */
+unsigned long tbtf_wait_available(const struct oom_control *oc)
+{
+	unsigned long max, usage;
+
+	if (oc->memcg) {
+		max = READ_ONCE(oc->memcg->memory.max);
+		usage = page_counter_read(&oc->memcg->memory);
+		return max > usage ? max - usage : 0;
+	}
+	return global_zone_page_state(NR_FREE_PAGES) + global_node_page_state(NR_ACTIVE_FILE) +
+	       global_node_page_state(NR_INACTIVE_FILE) + get_nr_swap_pages();
+}
+
+/**
+ * tbtf_wait_for_ever() - does this OOM wait for as long as it takes?
+ * @oc: the OOM
+ *
+ * Context: any.
+ * Return: true if no deadline applies.
+ */
+bool tbtf_wait_for_ever(const struct oom_control *oc)
+{
+	return oc->memcg && tbtf_knob(on_exhausted_memcg) == TBTF_EXHAUSTED_MEMCG_WAIT;
+}
+
+/**
+ * tbtf_wait_jiffies() - how long a nap may last, and a decision hold, from now
+ * @ep: the episode
+ * @oc: the OOM
+ *
+ * Context: any.
+ * Return: nap_ms in jiffies, or what is left until the deadline, 0 if it is past.
+ */
+unsigned long tbtf_wait_jiffies(const struct tbtf_episode *ep, const struct oom_control *oc)
+{
+	unsigned long nap = msecs_to_jiffies(tbtf_knob(nap_ms));
+	long left = ep->waiting_since + msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)) - jiffies;
+
+	if (!READ_ONCE(ep->waiting) || tbtf_wait_for_ever(oc))
+		return nap;
+	return clamp(left, 0L, (long)nap);
+}
+
+/**
+ * tbtf_wait_gained() - is there so much more memory that it pays to try?
+ * @oc: the OOM
+ * @avail: what tbtf_wait_available() said then
+ *
+ * Context: any.
+ * Return: true if there is.
+ */
+bool tbtf_wait_gained(const struct oom_control *oc, unsigned long avail)
+{
+	unsigned long more = 1UL << max(oc->order, 0);
+
+	if (!oc->memcg)
+		more = max(more, TBTF_GAIN_PAGES);
+	return tbtf_wait_available(oc) >= avail + more;
+}
+
+/**
+ * tbtf_wait_seq() - a number that changes when all who wait are to look again
+ *
+ * Context: any.
+ * Return: the number.
+ */
+int tbtf_wait_seq(void)
+{
+	return atomic_read(&wake_seq);
+}
+
+/**
+ * tbtf_wait_wake() - let all who wait look again: a knob, or the end of the module
+ *
+ * Context: any.
+ */
+void tbtf_wait_wake(void)
+{
+	atomic_inc(&wake_seq);
+	wake_up_all(&nap_queue);
+}
+
+/* A thread of a program, on its way through the kernel on its own account. */
+static bool is_user_task(void)
+{
+	return current->mm && !(current->flags & (PF_KTHREAD | PF_WQ_WORKER | PF_EXITING |
+						  TBTF_PF_USER_WORKER));
+}
+
+/* In a fault or an interrupt from user mode there is no number. */
+static bool in_system_call(void)
+{
+	return syscall_get_nr(current, task_pt_regs(current)) != -1;
+}
+
+/* A helper, for whom the others may be waiting, never naps. */
+static bool is_spare(void)
+{
+	return tbtf_mark_role(task_tgid(current)) == TBTF_ROLE_SPARE;
+}
+
+/**
+ * tbtf_wait_kind() - how may the current task wait in this OOM?
+ * @ep: its episode, past rung one
+ * @oc: the OOM
+ *
+ * Context: under oom_lock.
+ * Return: TBTF_WAIT_NAP; TBTF_WAIT_FAULT: not here, the fault is to fail and naps
+ * when it has unwound; TBTF_WAIT_JIFFY; TBTF_WAIT_NOT.
+ */
+enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_control *oc)
+{
+	unsigned int waited_ms = jiffies_to_msecs(jiffies - ep->waiting_since);
+	struct mem_cgroup *memcg;
+	bool inside;
+
+	if (!tbtf_oom_lock || oc->order == -1)
+		return TBTF_WAIT_NOT;
+	if (!is_user_task())
+		return oc->memcg ? TBTF_WAIT_NOT : TBTF_WAIT_JIFFY;
+	if (oc->memcg && !in_system_call())
+		return tbtf_hook_features() & TBTF_FEATURE_FAULT ? TBTF_WAIT_FAULT :
+								   TBTF_WAIT_JIFFY;
+	if ((current->flags & (PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO)) ||
+	    fatal_signal_pending(current) || !gfpflags_allow_blocking(oc->gfp_mask) ||
+	    !(oc->gfp_mask & __GFP_FS) || (oc->gfp_mask & __GFP_NOFAIL) || is_spare() ||
+	    (oc->memcg && waited_ms >= TBTF_SYSCALL_WAIT_MS))
+		return TBTF_WAIT_JIFFY;
+
+	rcu_read_lock();
+	memcg = tbtf_task_memcg(current);
+	if (oc->memcg)
+		inside = memcg && mem_cgroup_is_descendant(memcg, oc->memcg);
+	else
+		inside = memcg && memcg->css.parent &&
+			 (tbtf_role_cgroup(memcg, NULL) == TBTF_ROLE_TBTF ||
+			  tbtf_mark_in_memcg(memcg, false));
+	rcu_read_unlock();
+	if (!inside && !oc->memcg)
+		inside = tbtf_role_protects(current);
+	return inside ? TBTF_WAIT_NAP : TBTF_WAIT_JIFFY;
+}
+
+/* Memory that comes is noticed by looking at a counter: no exit on the machine pays for it. */
+static void nap(struct tbtf_episode *ep, const struct oom_control *oc, int state)
+{
+	unsigned long left = tbtf_wait_jiffies(ep, oc), avail = tbtf_wait_available(oc), slice;
+	int seq = tbtf_wait_seq();
+	DEFINE_WAIT(wait);
+
+	while (left && !READ_ONCE(tbtf_stopping) && tbtf_wait_seq() == seq &&
+	       !signal_pending_state(state, current) && !tbtf_wait_gained(oc, avail)) {
+		slice = min(left, msecs_to_jiffies(TBTF_SLICE_MS));
+		prepare_to_wait(&nap_queue, &wait, state);
+		if (!READ_ONCE(tbtf_stopping) && tbtf_wait_seq() == seq)
+			schedule_timeout(slice);
+		finish_wait(&nap_queue, &wait);
+		left -= slice;
+	}
+}
+
+static void rest(struct tbtf_episode *ep, const struct oom_control *oc, bool jiffy, int state)
+{
+	u64 began = ktime_get_ns();
+	unsigned long pflags;
+
+	if (jiffy)
+		tbtf_stat_inc(jiffies);
+	else
+		tbtf_stat_inc(naps);
+	atomic_inc(&ep->naps);
+	psi_memstall_enter(&pflags);
+	if (jiffy)
+		schedule_timeout_uninterruptible(1);
+	else
+		nap(ep, oc, state);
+	psi_memstall_leave(&pflags);
+	trace_tbtf_nap(ep->id, ktime_get_ns() - began, jiffy);
+}
+
+/**
+ * tbtf_wait_in_oom() - wait in the middle of an OOM
+ * @ep: its episode, which the caller has entered
+ * @oc: the OOM
+ * @kind: TBTF_WAIT_NAP or TBTF_WAIT_JIFFY
+ *
+ * Context: under oom_lock, which is dropped meanwhile; killable if a nap.
+ */
+void tbtf_wait_in_oom(struct tbtf_episode *ep, const struct oom_control *oc, enum tbtf_wait kind)
+{
+	mutex_unlock(tbtf_oom_lock);
+	rest(ep, oc, kind == TBTF_WAIT_JIFFY, TASK_KILLABLE);
+	mutex_lock(tbtf_oom_lock);
+}
+
+/**
+ * tbtf_wait_in_fault() - wait when a fault has failed and all is unwound
+ * @ep: the episode, which the caller has entered
+ * @memcg: that is out of memory
+ *
+ * Context: nothing is held; any signal ends it.
+ */
+void tbtf_wait_in_fault(struct tbtf_episode *ep, struct mem_cgroup *memcg)
+{
+	struct oom_control oc = { .memcg = memcg, .gfp_mask = GFP_KERNEL };
+
+	rest(ep, &oc, is_spare(), TASK_INTERRUPTIBLE);
+}
