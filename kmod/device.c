@@ -238,7 +238,11 @@ static struct miscdevice tbtf_miscdev = {
  */
 int tbtf_device_setup(void)
 {
-	return misc_register(&tbtf_miscdev);
+	int err = misc_register(&tbtf_miscdev);
+
+	if (err)
+		pr_err("cannot make /dev/tbtf: %d; not loading\n", err);
+	return err;
 }
 
 /**

@@ -710,6 +710,7 @@ bool tbtf_episode_fault(void)
 {
 	struct tbtf_episode *ep = NULL;
 	struct mem_cgroup *memcg;
+	bool found = false;
 
 	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || tbtf_knob(dry_run) ||
 	    !tbtf_role_anyone_protected() || !cgroup_subsys_on_dfl(memory_cgrp_subsys) ||
@@ -720,6 +721,8 @@ bool tbtf_episode_fault(void)
 	memcg = tbtf_task_memcg(current);
 	for (; memcg && memcg->css.parent; memcg = mem_cgroup_from_css(memcg->css.parent)) {
 		ep = enter_scope(TBTF_SCOPE_MEMCG, cgroup_id(memcg->css.cgroup), false);
+		/* It may be over by now; but then it was refused when it was not. */
+		found |= !!ep;
 		if (ep && READ_ONCE(ep->waiting) && css_tryget(&memcg->css))
 			break;
 		if (ep)
@@ -727,12 +730,12 @@ bool tbtf_episode_fault(void)
 		ep = NULL;
 	}
 	rcu_read_unlock();
-	if (!ep)
-		return false;
-	tbtf_wait_in_fault(ep, memcg);
-	leave(ep, true);
-	css_put(&memcg->css);
-	return true;
+	if (ep) {
+		tbtf_wait_in_fault(ep, memcg);
+		leave(ep, true);
+		css_put(&memcg->css);
+	}
+	return found;
 }
 
 /**

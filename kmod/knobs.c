@@ -97,13 +97,24 @@ static int param_set(const char *text, const struct kernel_param *kp)
 {
 	const struct knob *knob = kp->arg;
 	unsigned int value;
-	/* "tbtf.enabled" alone on the command line. */
-	int err = text ? parse(knob, text, &value) : -EINVAL;
+	int err = parse(knob, text, &value);
+	char words[64];
+	unsigned int i;
+	int n = 0;
 
-	if (err)
-		pr_err("parameter %s: %s is none of its values\n", kp->name, text ?: "nothing");
-	else
+	if (!err) {
 		*knob->value = value;
+		return 0;
+	}
+	if (!knob->words) {
+		pr_err("%s=%s: a number from %u to %u is wanted\n", kp->name, text, knob->min,
+		       knob->max);
+		return err;
+	}
+	for (i = 0; knob->words[i]; i++)
+		n += scnprintf(words + n, sizeof(words) - n, "%s%s", i ? " or " : "",
+			       knob->words[i]);
+	pr_err("%s=%s: %s is wanted\n", kp->name, text, words);
 	return err;
 }
 

@@ -89,6 +89,8 @@
 #define TBTF_NAP_MS			200
 #define TBTF_NAP_MS_LIMIT		10000
 #define TBTF_SLICE_MS			20
+/* While another thread tries on behalf of all, one sleeps so many naps at the most. */
+#define TBTF_NAPS_IN_A_ROW		25
 #define TBTF_GAIN_PAGES			64UL
 
 /*

@@ -47,6 +47,7 @@ teardown_device:
 	tbtf_hook_stop();
 	tbtf_device_teardown();
 teardown_cgroup:
+	tbtf_hook_stop();
 	tbtf_cgroup_teardown();
 teardown_hook:
 	tbtf_hook_teardown();

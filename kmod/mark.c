@@ -142,29 +142,34 @@ static void grab_mm(struct task_struct *t, void *arg)
 	mmgrab(t->mm);
 }
 
-/* The process has this memory now: let its mark be found by it. */
+/*
+ * Let the mark of a process be found by the memory it has now. Looked up under
+ * mark_lock, so that of two who do this at a time the last one sees the last mm.
+ */
 static void follow_mm(struct task_struct *task)
 {
-	struct mm_struct *mm = NULL, *old = NULL;
+	struct mm_struct *mm = NULL, *drop = NULL;
 	struct tbtf_mark *mark;
 
-	rcu_read_lock();
-	tbtf_with_mm(task, grab_mm, &mm);
-	rcu_read_unlock();
-	if (!mm)
-		return;
 	spin_lock(&mark_lock);
 	mark = find(task_tgid(task));
-	if (mark && mark->mm != mm) {
-		old = mark->mm;
-		write_seqcount_begin(&mm_seq);
-		hlist_del_rcu(&mark->by_mm);
-		WRITE_ONCE(mark->mm, mm);
-		hlist_add_head_rcu(&mark->by_mm, mm_chain(mm));
-		write_seqcount_end(&mm_seq);
+	if (mark) {
+		rcu_read_lock();
+		tbtf_with_mm(task, grab_mm, &mm);
+		rcu_read_unlock();
+		drop = mm;
+		if (mm && mm != mark->mm) {
+			drop = mark->mm;
+			write_seqcount_begin(&mm_seq);
+			hlist_del_rcu(&mark->by_mm);
+			WRITE_ONCE(mark->mm, mm);
+			hlist_add_head_rcu(&mark->by_mm, mm_chain(mm));
+			write_seqcount_end(&mm_seq);
+		}
 	}
 	spin_unlock(&mark_lock);
-	mmdrop(old ?: mm);
+	if (drop)
+		mmdrop(drop);
 }
 
 /**

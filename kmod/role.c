@@ -123,11 +123,16 @@ static void release(struct tbtf_cgroup *rec)
 	css_put(&memcg->css);
 }
 
+/* One that is pending is left alone, but for a count: that is not to wait for a sweep. */
 static void schedule_refill(unsigned int ms)
 {
 	lockdep_assert_held(&role_lock);
-	if (!stopped && nr_cgroups)
+	if (stopped || !nr_cgroups)
+		return;
+	if (ms < TBTF_CGROUP_SWEEP_MS)
 		mod_delayed_work(system_wq, &refill_work, msecs_to_jiffies(ms));
+	else
+		schedule_delayed_work(&refill_work, msecs_to_jiffies(ms));
 }
 
 /**

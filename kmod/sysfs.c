@@ -5,6 +5,7 @@
  * Copyright (C) 2026 The tbtf authors
  */
 #include <linux/kobject.h>
+#include <linux/slab.h>
 #include <linux/sysfs.h>
 
 #include "tbtf.h"
@@ -64,6 +65,16 @@ static const struct attribute_group *groups[] = {
 	NULL
 };
 
+static void free_kobj(struct kobject *kobj)
+{
+	kfree(kobj);
+}
+
+static const struct kobj_type tbtf_ktype = {
+	.release = free_kobj,
+	.sysfs_ops = &kobj_sysfs_ops,
+};
+
 /**
  * tbtf_sysfs_setup() - make the directory and its files
  *
@@ -80,12 +91,16 @@ int tbtf_sysfs_setup(void)
 		pr_err("this kernel has no mm_kobj; not loading\n");
 		return -ENOENT;
 	}
-	tbtf_kobj = kobject_create_and_add("tbtf", *mm);
+	tbtf_kobj = kzalloc(sizeof(*tbtf_kobj), GFP_KERNEL);
 	if (!tbtf_kobj)
 		return -ENOMEM;
-	err = sysfs_create_groups(tbtf_kobj, groups);
-	if (err)
+	err = kobject_init_and_add(tbtf_kobj, &tbtf_ktype, *mm, "tbtf");
+	if (!err)
+		err = sysfs_create_groups(tbtf_kobj, groups);
+	if (err) {
+		pr_err("cannot make /sys/kernel/mm/tbtf: %d; not loading\n", err);
 		kobject_put(tbtf_kobj);
+	}
 	return err;
 }
 

@@ -19,7 +19,7 @@
  *     css_set_lock (inside mem_cgroup_scan_tasks, not while it calls back)
  *     task_lock of a candidate
  *     episode_lock
- *     mark_lock
+ *     mark_lock (task_lock of the one marked inside it)
  *     role_lock (taken under cgroup_mutex with interrupts off, too: cgroup_rmdir)
  * No two of tbtf's own are ever held together, and no two task_locks; nothing of
  * tbtf's is held while it takes oom_lock again after a wait.
@@ -265,6 +265,7 @@ struct tbtf_episode {
 	int decided_seq;		/* O: wake_seq at that time */
 	unsigned long decided_avail;	/* O: pages available at that time */
 	atomic_t naps;
+	struct task_struct *prober;	/* A: who tries next, of those who nap in a fault; compared */
 
 	/* futility */
 	struct {

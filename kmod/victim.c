@@ -187,11 +187,11 @@ static void scan_all(struct tbtf_choice *choice, struct rng rng)
  * the tree, so the answer is kept: as long as the cursor has gone forward by as
  * much as there were forks, it has done nothing else.
  */
-static bool dense(unsigned int cursor)
+static bool dense(unsigned long cursor)
 {
 	static DEFINE_SPINLOCK(lock);
 	static unsigned long forks_then;
-	static unsigned int cursor_then;
+	static unsigned long cursor_then;
 	static bool dense_then;
 	unsigned long forks;
 	bool ret;
@@ -200,7 +200,7 @@ static bool dense(unsigned int cursor)
 		return !find_ge_pid(cursor, &init_pid_ns);
 	spin_lock(&lock);
 	forks = READ_ONCE(*total_forks);
-	if (!dense_then || cursor < cursor_then || cursor - cursor_then < forks - forks_then) {
+	if (!dense_then || cursor - cursor_then != forks - forks_then) {
 		dense_then = !find_ge_pid(cursor, &init_pid_ns);
 		cursor_then = cursor;
 		forks_then = forks;

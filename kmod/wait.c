@@ -10,9 +10,14 @@
  * The retry of an allocation is deep inside, so whatever the caller holds is
  * held through all its naps. In an OOM of the machine that is so for everybody,
  * and the deadline bounds it. In a memory cgroup the machine is well, and nobody
- * outside may be kept waiting: a fault from user mode fails, unwinds, and naps
- * in pagefault_out_of_memory(), where nothing is held; a system call waits for
- * TBTF_SYSCALL_WAIT_MS, and fails from then on.
+ * outside may be kept waiting for long:
+ *
+ *	a fault from user mode	is refused, unwinds, and naps in
+ *				pagefault_out_of_memory(), where nothing is held
+ *	a system call		naps for TBTF_SYSCALL_WAIT_MS, then is refused: an
+ *				errno, which a program can handle
+ *	the kernel's access to	naps: refused, it would be a SIGSEGV or lost data.
+ *	user memory		Past the deadline, below a system call: refused
  */
 #include <linux/cgroup.h>
 #include <linux/mm.h>
@@ -21,7 +26,6 @@
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
 #include <linux/wait.h>
-#include <asm/syscall.h>
 
 #include "tbtf.h"
 #include "trace.h"
@@ -125,16 +129,38 @@ static bool is_user_task(void)
 						  TBTF_PF_USER_WORKER));
 }
 
-/* In a fault or an interrupt from user mode there is no number. */
-static bool in_system_call(void)
-{
-	return syscall_get_nr(current, task_pt_regs(current)) != -1;
-}
-
 /* A helper, for whom the others may be waiting, never naps. */
 static bool is_spare(void)
 {
 	return tbtf_mark_role(task_tgid(current)) == TBTF_ROLE_SPARE;
+}
+
+/* Would tbtf_episode_fault() find this episode from where the task is? */
+static bool fault_finds(const struct tbtf_episode *ep)
+{
+	return ep->scope == TBTF_SCOPE_MEMCG && (tbtf_hook_features() & TBTF_FEATURE_FAULT) &&
+	       cgroup_subsys_on_dfl(memory_cgrp_subsys);
+}
+
+static bool past_deadline(const struct tbtf_episode *ep)
+{
+	return time_after_eq(jiffies, ep->waiting_since +
+			     msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)));
+}
+
+/* In a memory cgroup, for a task inside it. */
+static enum tbtf_wait kind_in_memcg(const struct tbtf_episode *ep)
+{
+	switch (tbtf_allocates_from()) {
+	case TBTF_FROM_USER_FAULT:
+		return fault_finds(ep) ? TBTF_WAIT_FAULT : TBTF_WAIT_JIFFY;
+	case TBTF_FROM_SYSCALL:
+		return jiffies_to_msecs(jiffies - ep->waiting_since) < TBTF_SYSCALL_WAIT_MS ?
+		       TBTF_WAIT_NAP : TBTF_WAIT_JIFFY;
+	case TBTF_FROM_KERNEL_FAULT:
+		break;
+	}
+	return tbtf_in_syscall() && past_deadline(ep) ? TBTF_WAIT_JIFFY : TBTF_WAIT_NAP;
 }
 
 /**
@@ -148,7 +174,6 @@ static bool is_spare(void)
  */
 enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	unsigned int waited_ms = jiffies_to_msecs(jiffies - ep->waiting_since);
 	struct mem_cgroup *memcg;
 	bool inside;
 
@@ -156,13 +181,8 @@ enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_co
 		return TBTF_WAIT_NOT;
 	if (!is_user_task())
 		return oc->memcg ? TBTF_WAIT_NOT : TBTF_WAIT_JIFFY;
-	if (oc->memcg && !in_system_call())
-		return tbtf_hook_features() & TBTF_FEATURE_FAULT ? TBTF_WAIT_FAULT :
-								   TBTF_WAIT_JIFFY;
-	if ((current->flags & (PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO)) ||
-	    fatal_signal_pending(current) || !gfpflags_allow_blocking(oc->gfp_mask) ||
-	    !(oc->gfp_mask & __GFP_FS) || (oc->gfp_mask & __GFP_NOFAIL) || is_spare() ||
-	    (oc->memcg && waited_ms >= TBTF_SYSCALL_WAIT_MS))
+	if (fatal_signal_pending(current) || (oc->gfp_mask & __GFP_NOFAIL) ||
+	    !gfpflags_allow_blocking(oc->gfp_mask) || is_spare())
 		return TBTF_WAIT_JIFFY;
 
 	rcu_read_lock();
@@ -176,28 +196,48 @@ enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_co
 	rcu_read_unlock();
 	if (!inside && !oc->memcg)
 		inside = tbtf_role_protects(current);
-	return inside ? TBTF_WAIT_NAP : TBTF_WAIT_JIFFY;
+	if (!inside)
+		return TBTF_WAIT_JIFFY;
+
+	/* Below a file system: unless it is a fault that gives all that back. */
+	if (!(oc->gfp_mask & __GFP_FS) ||
+	    (current->flags & (PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO)))
+		return oc->memcg && tbtf_allocates_from() == TBTF_FROM_USER_FAULT &&
+		       fault_finds(ep) ? TBTF_WAIT_FAULT : TBTF_WAIT_JIFFY;
+	return oc->memcg ? kind_in_memcg(ep) : TBTF_WAIT_NAP;
 }
 
-/* Memory that comes is noticed by looking at a counter: no exit on the machine pays for it. */
-static void nap(struct tbtf_episode *ep, const struct oom_control *oc, int state)
+/*
+ * Memory that comes is noticed by looking at a counter: no exit on the machine
+ * pays for it. Of those who hold nothing, one at a time goes back after nap_ms to
+ * try again, on behalf of all.
+ */
+static void nap(struct tbtf_episode *ep, const struct oom_control *oc, bool fault)
 {
-	unsigned long left = tbtf_wait_jiffies(ep, oc), avail = tbtf_wait_available(oc), slice;
-	int seq = tbtf_wait_seq();
+	unsigned long slice = msecs_to_jiffies(TBTF_SLICE_MS);
+	unsigned long avail = tbtf_wait_available(oc), until, most;
+	int state = fault ? TASK_INTERRUPTIBLE : TASK_KILLABLE, seq = tbtf_wait_seq();
 	DEFINE_WAIT(wait);
 
-	while (left && !READ_ONCE(tbtf_stopping) && tbtf_wait_seq() == seq &&
+	until = jiffies + max(tbtf_wait_jiffies(ep, oc), 1UL);
+	most = jiffies + TBTF_NAPS_IN_A_ROW * msecs_to_jiffies(tbtf_knob(nap_ms));
+	while (!READ_ONCE(tbtf_stopping) && tbtf_wait_seq() == seq && READ_ONCE(ep->waiting) &&
 	       !signal_pending_state(state, current) && !tbtf_wait_gained(oc, avail)) {
-		slice = min(left, msecs_to_jiffies(TBTF_SLICE_MS));
+		if (fault && !READ_ONCE(ep->prober) && !cmpxchg(&ep->prober, NULL, current))
+			until = jiffies + max(tbtf_wait_jiffies(ep, oc), 1UL);
+		if (!fault || READ_ONCE(ep->prober) == current ? time_after_eq(jiffies, until) :
+								 time_after_eq(jiffies, most))
+			break;
 		prepare_to_wait(&nap_queue, &wait, state);
 		if (!READ_ONCE(tbtf_stopping) && tbtf_wait_seq() == seq)
-			schedule_timeout(slice);
+			schedule_timeout(min(slice, max(until - jiffies, 1UL)));
 		finish_wait(&nap_queue, &wait);
-		left -= slice;
 	}
+	if (fault)
+		cmpxchg(&ep->prober, current, NULL);
 }
 
-static void rest(struct tbtf_episode *ep, const struct oom_control *oc, bool jiffy, int state)
+static void rest(struct tbtf_episode *ep, const struct oom_control *oc, bool jiffy, bool fault)
 {
 	u64 began = ktime_get_ns();
 	unsigned long pflags;
@@ -211,7 +251,7 @@ static void rest(struct tbtf_episode *ep, const struct oom_control *oc, bool jif
 	if (jiffy)
 		schedule_timeout_uninterruptible(1);
 	else
-		nap(ep, oc, state);
+		nap(ep, oc, fault);
 	psi_memstall_leave(&pflags);
 	trace_tbtf_nap(ep->id, ktime_get_ns() - began, jiffy);
 }
@@ -227,7 +267,7 @@ static void rest(struct tbtf_episode *ep, const struct oom_control *oc, bool jif
 void tbtf_wait_in_oom(struct tbtf_episode *ep, const struct oom_control *oc, enum tbtf_wait kind)
 {
 	mutex_unlock(tbtf_oom_lock);
-	rest(ep, oc, kind == TBTF_WAIT_JIFFY, TASK_KILLABLE);
+	rest(ep, oc, kind == TBTF_WAIT_JIFFY, false);
 	mutex_lock(tbtf_oom_lock);
 }
 
@@ -242,5 +282,5 @@ void tbtf_wait_in_fault(struct tbtf_episode *ep, struct mem_cgroup *memcg)
 {
 	struct oom_control oc = { .memcg = memcg, .gfp_mask = GFP_KERNEL };
 
-	rest(ep, &oc, is_spare(), TASK_INTERRUPTIBLE);
+	rest(ep, &oc, is_spare(), true);
 }

@@ -72,6 +72,16 @@ int tbtf_entry_group(struct task_struct *task, void *message);
 bool tbtf_entry_front(struct oom_control *oc);
 void tbtf_entry_fault(void);
 
+/* from.c */
+enum tbtf_from {
+	TBTF_FROM_USER_FAULT,	/* may be refused: unwinds, and is taken again */
+	TBTF_FROM_KERNEL_FAULT,	/* refused, a signal frame is a SIGSEGV, a read(2) EFAULT */
+	TBTF_FROM_SYSCALL,	/* refused, it is an errno */
+};
+
+enum tbtf_from tbtf_allocates_from(void);
+bool tbtf_in_syscall(void);
+
 /* ksyms.c */
 unsigned long tbtf_ksym_text(const char *name);
 unsigned long tbtf_ksym_data(const char *name);
