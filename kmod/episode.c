@@ -78,7 +78,7 @@ static struct tbtf_episode *shared_episode(void)
 /* For the log; one buffer, under oom_lock. */
 static const char *scope_name(const struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	static char path[192];
+	static char path[160];
 	int n;
 
 	if (!oc->memcg)

@@ -249,6 +249,7 @@ static bool has_other_users(struct task_struct *task, struct mm_struct *mm)
 static u32 judge_sharers(struct tbtf_choice *choice, struct task_struct *task,
 			 struct mm_struct *mm)
 {
+	u32 reason = TBTF_REASON_CANDIDATE;
 	struct tbtf_role_info info;
 	struct task_struct *p;
 
@@ -267,16 +268,16 @@ static u32 judge_sharers(struct tbtf_choice *choice, struct task_struct *task,
 	for_each_process(p) {
 		if (same_thread_group(p, task) || !has_mm(p, mm) || (p->flags & PF_KTHREAD))
 			continue;
-		if (READ_ONCE(p->vfork_done))
-			return TBTF_REASON_VFORK;
 		if (is_global_init(p) || same_thread_group(p, choice->p) ||
 		    descends(choice->p, p))
 			return TBTF_REASON_SHARED_MM;
 		tbtf_role_of(p, mm, &info);
 		if (info.role == TBTF_ROLE_TBTF || info.role == TBTF_ROLE_SPARE)
 			return TBTF_REASON_SHARED_MM;
+		if (READ_ONCE(p->vfork_done))
+			reason = TBTF_REASON_VFORK;
 	}
-	return TBTF_REASON_CANDIDATE;
+	return reason;
 }
 
 struct shared {

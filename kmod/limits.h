@@ -64,13 +64,13 @@
  */
 #define TBTF_MAX_MARKS			1024
 #define TBTF_MAX_MARKS_LIMIT		(1 << 16)
-#define TBTF_MARK_HASH_BITS		9
+#define TBTF_MARK_HASH_BITS		8
 
 /* Cgroups with a role or a count: some 100 bytes each. */
 #define TBTF_MAX_CGROUPS		65536
-#define TBTF_CGROUP_HASH_BITS		8
+#define TBTF_CGROUP_HASH_BITS		7
 /* Records ready to be taken under oom_lock, refilled by a work item. */
-#define TBTF_CGROUP_POOL		64
+#define TBTF_CGROUP_POOL		32
 /*
  * After a count: who polls is told so soon, out of the OOM path. And so often is
  * looked for cgroups that have lost the memory controller without being removed:

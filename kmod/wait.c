@@ -123,7 +123,7 @@ void tbtf_wait_wake(void)
 }
 
 /* A thread of a program, on its way through the kernel on its own account. */
-static bool is_user_task(void)
+static bool on_own_account(void)
 {
 	return current->mm && !(current->flags & (PF_KTHREAD | PF_WQ_WORKER | PF_EXITING |
 						  TBTF_PF_USER_WORKER));
@@ -179,7 +179,7 @@ enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_co
 
 	if (!tbtf_oom_lock || oc->order == -1)
 		return TBTF_WAIT_NOT;
-	if (!is_user_task())
+	if (!on_own_account())
 		return oc->memcg ? TBTF_WAIT_NOT : TBTF_WAIT_JIFFY;
 	if (fatal_signal_pending(current) || (oc->gfp_mask & __GFP_NOFAIL) ||
 	    !gfpflags_allow_blocking(oc->gfp_mask) || is_spare())

@@ -29,7 +29,7 @@
 #error "tbtf: needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS, KPROBES, MEMCG, KALLSYMS_ALL and TRACEPOINTS"
 #endif
 
-/* v6.2 (94d095ffa0e1) gave the accessors of struct ftrace_regs their names; goes with 6.1. */
+/* v6.2 gave the accessors of struct ftrace_regs their names; goes with 6.1. */
 #if !TBTF_HAS_FTRACE_REGS_GET_ARGUMENT
 #define ftrace_regs_get_argument(fregs, n)	regs_get_kernel_argument(&(fregs)->regs, n)
 #define ftrace_regs_set_instruction_pointer(fregs, ip) \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tbtf - where ftrace sends the callers of a hooked function
+ * tbtf - to and from the kernel's functions, by jump and return
  *
  * Copyright (C) 2026 The tbtf authors
  *
@@ -23,6 +23,18 @@ SYM_FUNC_START_LOCAL(go_on)
 	RET
 SYM_FUNC_END(go_on)
 STACK_FRAME_NON_STANDARD go_on
+
+/* tbtf_call(fn, a, b, c, d, e), see compat.h: fn comes back to whoever called this. */
+SYM_FUNC_START(tbtf_call)
+	push	%rdi
+	mov	%rsi, %rdi
+	mov	%rdx, %rsi
+	mov	%rcx, %rdx
+	mov	%r8, %rcx
+	mov	%r9, %r8
+	RET
+SYM_FUNC_END(tbtf_call)
+STACK_FRAME_NON_STANDARD tbtf_call
 
 .macro ENTRY_DECIDED_BY entry:req decide:req
 SYM_FUNC_START(\entry)

@@ -10,25 +10,8 @@
  * site, behind the ENDBR: the right one for ftrace and for tbtf_call().
  */
 #include <linux/kprobes.h>
-#include <linux/linkage.h>
-#include <linux/objtool.h>
 
 #include "compat.h"
-
-asm(".pushsection .text\n"
-    ".globl tbtf_call\n"
-    ".type tbtf_call,@function\n"
-    "tbtf_call:\n\t"
-    "push %rdi\n\t"			/* the return below goes there */
-    "mov %rsi,%rdi\n\t"
-    "mov %rdx,%rsi\n\t"
-    "mov %rcx,%rdx\n\t"
-    "mov %r8,%rcx\n\t"
-    "mov %r9,%r8\n\t"
-    ASM_RET "\n"
-    ".size tbtf_call,.-tbtf_call\n"
-    ".popsection\n");
-STACK_FRAME_NON_STANDARD(tbtf_call);
 
 /**
  * tbtf_ksym_text() - the address of a kernel function

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /* v6.16: the tracepoint sched_process_exit says whether the whole group dies */
 #include <linux/module.h>
 #include <trace/events/sched.h>
