@@ -403,6 +403,10 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	/* So many scopes are stuck that there is no ladder for this one. */
 	if (ep->scope == TBTF_SCOPE_SHARED && !waits)
 		return exhausted(ep, oc, p, ret_progress);
+	/* The last wait got what it was for: what comes now is another. */
+	if (ep->waiting && time_after(jiffies, ep->decided + msecs_to_jiffies(tbtf_knob(nap_ms)) +
+				      msecs_to_jiffies(TBTF_RELIEF_MS)))
+		ep->waiting = false;
 	if (!ep->waiting) {
 		ep->waiting = true;
 		ep->waiting_since = jiffies;

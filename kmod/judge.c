@@ -513,12 +513,13 @@ static void again_locked(struct task_struct *t, void *arg)
 /**
  * tbtf_judge_again() - the second look, at one about to be taken
  * @choice: the OOM and P, at the first look
- * @task: a thread group leader, found to be in a band
+ * @task: a thread group leader
+ * @band: in which it was found to be
  *
  * Context: under RCU; takes task_lock.
  * Return: true if it may be taken.
  */
-bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task)
+bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task, u32 band)
 {
 	struct tbtf_verdict verdict;
 	struct judging j = { .choice = choice, .task = task, .ret = &verdict };
@@ -528,7 +529,7 @@ bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task)
 	alive = tbtf_with_mm(task, again_locked, &j);
 	choice->first_look = true;
 	return alive && (verdict.reason == TBTF_REASON_CANDIDATE ||
-			 verdict.reason == TBTF_REASON_VFORK);
+			 (verdict.reason == TBTF_REASON_VFORK && band == TBTF_BAND_BIGGER));
 }
 
 /**

@@ -16,7 +16,8 @@
  * services more 30 are worth less than 4 MiB, and all that the machine itself
  * lives by is among these. The others are programs in Python and the like, of
  * 8 to 12 MiB: services that can be started again, each worth its kill. 8 MiB
- * leaves the daemons room to grow to twice their size. A 4096th of memory
+ * leaves the daemons room to grow to twice their size. Those below do not go in
+ * the last band either: all together they are 30 MB, and the machine. A 4096th of memory
  * keeps up with machines where 8 MiB is nothing; below 1 GiB the floor shrinks
  * with the machine, down to 1 MiB.
  */
@@ -123,6 +124,12 @@
  */
 #define TBTF_LADDER_DEADLINE_MS		30000
 #define TBTF_LADDER_DEADLINE_MS_LIMIT	(3600 * 1000)
+
+/*
+ * So long without a round, and the deadline starts anew: memory that came has
+ * lasted. Shorter would let a trickle put off the end for ever.
+ */
+#define TBTF_RELIEF_MS			2000
 
 /* Time to read the console, and for kdump to start; then the machine is back. */
 #define TBTF_PANIC_REBOOT_S		10

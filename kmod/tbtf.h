@@ -212,7 +212,7 @@ void tbtf_size_of(struct task_struct *task, struct tbtf_size *ret);
 void tbtf_choice_init(struct tbtf_choice *choice, struct task_struct *p);
 void tbtf_choice_done(struct tbtf_choice *choice);
 void tbtf_judge(struct tbtf_choice *choice, struct task_struct *task, struct tbtf_verdict *ret);
-bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task);
+bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task, u32 band);
 bool tbtf_judge_dying(struct task_struct *task);
 bool tbtf_judge_protected(struct task_struct *task);
 bool tbtf_judge_shielded(struct task_struct *task);

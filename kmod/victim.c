@@ -103,7 +103,7 @@ static void offer(struct scan *scan, struct reservoir *r, struct task_struct *ta
 	else
 		wins = mul_u64_u32_shr(total, rng_below(&scan->rng, U32_MAX), 32) < weight;
 	if (wins) {
-		if (!tbtf_judge_again(scan->choice, task))
+		if (!tbtf_judge_again(scan->choice, task, r - scan->bands))
 			return;
 		/* Even were it the last reference: that may be put under RCU. */
 		if (r->task)
