@@ -153,7 +153,7 @@ static enum tbtf_wait kind_in_memcg(const struct tbtf_episode *ep)
 {
 	switch (tbtf_allocates_from()) {
 	case TBTF_FROM_USER_FAULT:
-		return fault_finds(ep) ? TBTF_WAIT_FAULT : TBTF_WAIT_JIFFY;
+		return fault_finds(ep) ? TBTF_WAIT_FAULT : TBTF_WAIT_NAP;
 	case TBTF_FROM_SYSCALL:
 		return jiffies_to_msecs(jiffies - ep->waiting_since) < TBTF_SYSCALL_WAIT_MS ?
 		       TBTF_WAIT_NAP : TBTF_WAIT_JIFFY;
@@ -216,7 +216,9 @@ static void nap(struct tbtf_episode *ep, const struct oom_control *oc, bool faul
 {
 	unsigned long slice = msecs_to_jiffies(TBTF_SLICE_MS);
 	unsigned long avail = tbtf_wait_available(oc), until, most;
-	int state = fault ? TASK_INTERRUPTIBLE : TASK_KILLABLE, seq = tbtf_wait_seq();
+	int state = fault ? TASK_INTERRUPTIBLE : TASK_KILLABLE;
+	/* Of the decision: what was written since is not in it. */
+	int seq = READ_ONCE(ep->decided_seq);
 	DEFINE_WAIT(wait);
 
 	until = jiffies + max(tbtf_wait_jiffies(ep, oc), 1UL);
