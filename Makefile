@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# tbtf - a wrapper: what is built stands in Kbuild, userspace/ and selftests/
+#
+# Copyright (C) 2026 The tbtf authors
+
+# `make help` lists what there is. Everything generated goes below .output/.
+MAKEFLAGS	+= --no-print-directory
+TOP		:= $(CURDIR)
+OUTPUT		:= $(TOP)/.output
+VERSION		:= 0.1
+PREFIX		?= /usr/local
+export OUTPUT VERSION PREFIX DESTDIR
+
+ifneq ($(V),1)
+Q := @
+endif
+
+# Whether the caller said which kernel.
+kernel_given	:= $(strip $(foreach v,KVER KERNELDIR,$(filter command environment,$(firstword $(origin $(v))))))
+
+# The kernel to build for: KERNELDIR=, or KVER=, or the running one, or, where
+# that has no headers, the newest that has.
+release		= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
+			$(1)/include/generated/utsrelease.h 2>/dev/null)
+have_headers	= $(patsubst %/include/generated/utsrelease.h,%,$(firstword $(wildcard \
+			$(addsuffix /include/generated/utsrelease.h,/lib/modules/$(1)/build /usr/src/linux-headers-$(1)))))
+newest_headers	= $(lastword $(shell ls -d /lib/modules/*/build/include/generated \
+			/usr/src/linux-headers-*/include/generated 2>/dev/null | \
+			sed 's,/lib/modules/,,; s,/usr/src/linux-headers-,,; s,/.*,,' | sort -uV))
+ifneq ($(KERNELDIR),)
+KVER		:= $(call release,$(KERNELDIR))
+else
+KVER		?= $(or $(if $(call have_headers,$(shell uname -r)),$(shell uname -r)),$(newest_headers))
+KVER		:= $(KVER)
+KERNELDIR	:= $(if $(KVER),$(call have_headers,$(KVER)))
+endif
+KMOD		:= $(OUTPUT)/kmod/$(KVER)
+
+# clang cannot build for a kernel that gcc built, but it can read the sources.
+ifneq ($(LLVM),)
+ifneq ($(shell grep -sx CONFIG_CC_IS_CLANG=y $(KERNELDIR)/.config),)
+KMOD_ARGS	:= LLVM=$(LLVM)
+else
+KMOD		:= $(OUTPUT)/kmod-clang/$(KVER)
+KMOD_ARGS	:= CC=$(TOP)/kmod/compat/clang OBJECT_FILES_NON_STANDARD=y
+endif
+endif
+
+# The kernel of the VMs: Debian's cloud kernel, small and quick to boot.
+VM_KVER		= $(patsubst /usr/src/linux-headers-%,%,$(lastword $(shell \
+			ls -d /usr/src/linux-headers-*-cloud-amd64 2>/dev/null | sort -V)))
+
+all: kmod userspace selftests
+
+help:
+	@echo 'make                 module, user space and tests, for the running kernel or the'
+	@echo '                     newest whose headers are installed'
+	@echo 'make KVER=6.1.0-1-x  ... for that kernel; KERNELDIR=DIR: for that build tree'
+	@echo 'make install         module, command, library, manual pages (DESTDIR=, PREFIX=)'
+	@echo 'make uninstall       the opposite'
+	@echo 'make demo            watch it: two VMs, with the mark and without'
+	@echo 'make check           all tests, in VMs; TESTS="test_a test_b": only these'
+	@echo 'make bench           the figures, in VMs'
+	@echo 'make style           checkpatch, sparse and our own rules'
+	@echo 'make deps            install the Debian packages that these five need'
+	@echo 'make kmod|userspace|selftests    one part'
+	@echo 'make clean           what was built; distclean: the downloads as well'
+	@echo 'V=1 shows commands; LLVM=1 builds with clang (for a kernel that gcc built: to see'
+	@echo 'its warnings, in .output/kmod-clang)'
+
+# --- module ---------------------------------------------------------------
+
+kernel-found:
+ifeq ($(wildcard $(KERNELDIR)/include/generated/utsrelease.h),)
+ifneq ($(and $(kernel_given),$(filter-out file,$(origin KERNELDIR))),)
+	@echo 'make: KERNELDIR=$(KERNELDIR) is no kernel build tree' >&2
+else
+	@echo 'make: no kernel headers$(if $(KVER), for $(KVER),: neither for the running kernel nor any other)' >&2
+	@echo 'make: install the package linux-headers-$(or $(KVER),$(shell uname -r)), or linux-headers-cloud-amd64' >&2
+endif
+	@exit 1
+endif
+
+# kbuild writes beside the sources, so it is given links to them: the tree
+# stays clean, and several kernels can be built for side by side.
+mirror: kernel-found
+	$(Q)mkdir -p $(KMOD)
+	$(Q)cp -rsu --remove-destination $(TOP)/kmod $(TOP)/Kbuild $(KMOD)/
+	$(Q)find $(KMOD) -xtype l -delete
+
+kmod: mirror
+	@echo '  KMOD    $(KVER)'
+	$(Q)flock $(KMOD)/.lock $(MAKE) -C $(KERNELDIR) M=$(KMOD) $(KMOD_ARGS) modules
+
+# --- user space and tests -------------------------------------------------
+
+userspace:
+	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace all
+
+selftests: userspace kselftest
+	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests KVER=$(KVER) KERNELDIR=$(KERNELDIR) all
+
+# --- install --------------------------------------------------------------
+
+# Debian's headers have no System.map, without which kbuild leaves out depmod.
+install: kmod userspace
+	$(Q)$(MAKE) -C $(KERNELDIR) M=$(KMOD) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_STRIP=1 \
+		CONFIG_MODULE_SIG_ALL= modules_install
+	$(if $(DESTDIR),,depmod $(KVER))
+	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace install
+
+uninstall: kernel-found
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/extra/tbtf.ko* $(DESTDIR)/lib/modules/$(KVER)/updates/tbtf.ko*
+	$(if $(DESTDIR),,depmod $(KVER))
+	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace uninstall
+
+# --- what runs in VMs -----------------------------------------------------
+
+# Each first installs what is missing, then starts over: only then is it known
+# which kernel there is.
+check demo bench: deps
+	$(Q)$(MAKE) vm-$@ $(if $(kernel_given),,KVER=$(VM_KVER))
+
+vm-kernel:
+	$(Q)selftests/vm/kernel $(KVER) >/dev/null
+
+vm-check: all vm-kernel
+	$(Q)selftests/vm/selfcheck
+	$(Q)selftests/vm/run -k $(KVER) $(TESTS)
+
+vm-demo: kmod vm-kernel
+	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests demo
+	$(Q)selftests/demo/demo -k $(KVER)
+
+vm-bench: all vm-kernel
+	$(Q)selftests/bench/bench -k $(KVER)
+
+# --- style ----------------------------------------------------------------
+
+style: deps
+	$(Q)$(MAKE) vm-style $(if $(kernel_given),,KVER=$(VM_KVER))
+
+vm-style: kernel-found kselftest
+	$(Q)selftests/lint/lint $(KVER)
+
+# --- what is needed -------------------------------------------------------
+
+PACKAGES := gcc libc6-dev make kmod cpio xz-utils perl pkg-config sparse groff-base busybox-static \
+	qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1
+
+deps:
+	$(Q)missing=; for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
+			missing="$$missing $$p"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "make: not a Debian system; what these packages hold is needed:$$missing" >&2; \
+		exit 1; \
+	fi; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "make: missing packages. As root: apt-get install --no-install-recommends$$missing" >&2; \
+		exit 1; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; mkdir -p $(OUTPUT); \
+	echo "  APT     update"; apt-get -qq update || exit 1; \
+	echo "  APT    $$missing"; \
+	apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends $$missing \
+		> $(OUTPUT)/apt.log 2>&1 || { cat $(OUTPUT)/apt.log >&2; exit 1; }
+
+# From the kernel's source package: its test headers, checkpatch. Never committed.
+LINUX		:= $(OUTPUT)/cache/linux
+LINUX_SOURCE	= $(lastword $(shell ls /usr/src/linux-source-*.tar.xz 2>/dev/null | sort -V))
+LINUX_FILES	:= tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h \
+	tools/testing/selftests/lib.mk scripts/checkpatch.pl scripts/spelling.txt \
+	scripts/const_structs.checkpatch
+
+kselftest: $(LINUX)/.done
+
+$(LINUX)/.done:
+	@[ -n "$(LINUX_SOURCE)" ] || \
+		{ echo 'make: the package linux-source-6.1 is needed (make deps)' >&2; exit 1; }
+	@echo '  UNPACK  $(notdir $(LINUX_SOURCE))'
+	$(Q)mkdir -p $(LINUX)
+	$(Q)xz -T0 -dc $(LINUX_SOURCE) | tar -x --strip-components=1 -C $(LINUX) \
+		$(addprefix $(basename $(basename $(notdir $(LINUX_SOURCE))))/,$(LINUX_FILES))
+	$(Q)touch $@
+
+# --------------------------------------------------------------------------
+
+clean:
+	rm -rf $(OUTPUT)/kmod $(OUTPUT)/kmod-clang $(OUTPUT)/userspace $(OUTPUT)/selftests $(OUTPUT)/results $(OUTPUT)/vm $(OUTPUT)/lint
+
+distclean:
+	rm -rf $(OUTPUT)
+
+.PHONY: all help kernel-found mirror kmod userspace selftests install uninstall check demo bench \
+	vm-kernel vm-check vm-style vm-demo vm-bench style deps kselftest clean distclean

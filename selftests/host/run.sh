@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# tbtf - the tests that need no kernel of ours: library, command, manuals
+#
+# Copyright (C) 2026 The tbtf authors
+#
+# usage: run.sh [OUTPUT]
+#
+# Builds everything with sanitizers below OUTPUT (.output/selftests/host), runs
+# the parts, and prints TAP 13. A part prints "ok NAME", "not ok NAME" or
+# "skip NAME"; the numbers are given here. Exit code 1 if anything failed.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+OUT=$(realpath -m "${1:-${OUTPUT:-$PWD/.output}/selftests/host}")
+export OUT
+mkdir -p "$OUT"
+tmp=$(mktemp -d) || exit 2
+export tmp
+trap 'rm -rf "$tmp"' EXIT
+
+# Anything that is not an "ok" line is a comment in TAP.
+number()
+{
+	awk '/^ok / { print "ok " ++n " - " substr($0, 4); next }
+	     /^not ok / { print "not ok " ++n " - " substr($0, 8); bad++; next }
+	     /^skip / { print "ok " ++n " - " substr($0, 6) " # SKIP"; next }
+	     { print "# " $0 }
+	     END { print "1.." n + 0; exit bad || !n }'
+}
+
+SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+
+# What a part ends with: its own exit code counts too, a crash prints no "not ok".
+part()
+{
+	local name=$1 rc
+
+	shift
+	"$@" 2> "$tmp/stderr"
+	rc=$?
+	sed 's/^/# /' "$tmp/stderr"
+	[ $rc -eq 0 ] || [ $rc -eq 1 ] || echo "not ok $name ended with $rc"
+	! grep -q 'Sanitizer\|runtime error' "$tmp/stderr" || echo "not ok $name: a sanitizer complained"
+}
+
+build()
+{
+	make -s -C userspace OUT="$OUT" VERSION=test CFLAGS="-O1 -g $SANITIZE" \
+		LDFLAGS="$SANITIZE" "$OUT/libtbtf.a" "$OUT/libtbtf.so.1" "$OUT/tbtf" \
+		"$OUT/tbtf-off" > "$tmp/build" 2>&1 &&
+	build_unit >> "$tmp/build" 2>&1
+}
+
+build_unit()
+{
+	local objects
+
+	mapfile -t objects < <(find "$OUT/obj/tbtf" -name '*.o' -not -name tbtf.o)
+	# shellcheck disable=SC2086 # several words
+	${CC:-gcc} -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -O1 -g $SANITIZE \
+		-Iuserspace/lib -Ikmod/uapi -o "$OUT/unit" selftests/host/unit.c \
+		"${objects[@]}" "$OUT/libtbtf.a"
+}
+
+echo "TAP version 13"
+{
+	if build; then
+		echo "ok everything builds with sanitizers"
+		mkdir "$tmp/unit"
+		part unit "$OUT/unit" "$tmp/unit"
+		part cli selftests/host/cli.sh
+		part doctor selftests/host/doctor.sh
+		part docs selftests/host/docs.sh
+		part documents selftests/host/documents.sh
+	else
+		cat "$tmp/build"
+		echo "not ok everything builds with sanitizers"
+	fi
+} | number

@@ -1,0 +1,726 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - what the tests have in common
+ *
+ * Copyright (C) 2026 The tbtf authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/tbtf.h>
+#include "tbtf_util.h"
+
+#define HUGE_SIZE	(2UL << 20)
+
+/* --- files ------------------------------------------------------------- */
+
+static int read_path(char *buf, size_t size, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size - 1) {
+		n = read(fd, buf + len, size - 1 - len);
+		if (n < 0) {
+			n = -errno;
+			close(fd);
+			return n;
+		}
+		if (!n)
+			break;
+		len += n;
+	}
+	close(fd);
+	if (len && buf[len - 1] == '\n')
+		len--;
+	buf[len] = '\0';
+	return len;
+}
+
+int tu_read(char *buf, size_t size, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	return read_path(buf, size, path);
+}
+
+long long tu_read_ll(const char *fmt, ...)
+{
+	char path[PATH_MAX], buf[64], *end;
+	long long value;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (read_path(buf, sizeof(buf), path) <= 0)
+		return LLONG_MIN;
+	value = strtoll(buf, &end, 10);
+	return end == buf ? LLONG_MIN : value;
+}
+
+int tu_write(const char *value, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list ap;
+	int fd, ret = 0;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* --- tbtf -------------------------------------------------------------- */
+
+int tu_knob_get(const char *name, char *buf, size_t size)
+{
+	char *from, *to;
+	int n = tu_read(buf, size, TU_SYSFS "/%s", name);
+
+	if (n < 0)
+		return n;
+	from = strchr(buf, '[');
+	to = from ? strchr(from, ']') : NULL;
+	if (to) {
+		n = to - from - 1;
+		memmove(buf, from + 1, n);
+		buf[n] = '\0';
+	}
+	return n;
+}
+
+int tu_knob_set(const char *name, const char *value)
+{
+	return tu_write(value, TU_SYSFS "/%s", name);
+}
+
+int tu_knob_set_ll(const char *name, long long value)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%lld", value);
+	return tu_knob_set(name, buf);
+}
+
+long long tu_stat(const char *name)
+{
+	return tu_read_ll(TU_SYSFS "/stats/%s", name);
+}
+
+int tu_mark(unsigned int flags)
+{
+	return prctl(PR_SET_TBTF, (unsigned long)flags, 0UL, 0UL, 0UL) ? -errno : 0;
+}
+
+int tu_mark_get(void)
+{
+	int flags = prctl(PR_GET_TBTF, 0UL, 0UL, 0UL, 0UL);
+
+	return flags < 0 ? -errno : flags;
+}
+
+/* --- /dev/tbtf --------------------------------------------------------- */
+
+/* Opened for each call: an open one would keep the module from going. */
+static int device_ioctl(unsigned long cmd, void *arg)
+{
+	int fd = open("/dev/tbtf", O_RDWR | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, cmd, arg))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int tu_role_set(pid_t pid, uint32_t role, uint32_t flags)
+{
+	struct tbtf_mark_args args = { .pidfd = tu_pidfd(pid), .role = role, .flags = flags };
+	int err;
+
+	if (args.pidfd < 0)
+		return args.pidfd;
+	err = device_ioctl(TBTF_IOC_MARK, &args);
+	close(args.pidfd);
+	return err;
+}
+
+int tu_query(pid_t pid, struct tbtf_info *ret)
+{
+	struct tbtf_query query = { .pidfd = tu_pidfd(pid) };
+	int err;
+
+	if (query.pidfd < 0)
+		return query.pidfd;
+	err = device_ioctl(TBTF_IOC_QUERY, &query);
+	close(query.pidfd);
+	*ret = query.info;
+	return err;
+}
+
+static int preview(struct tbtf_preview *pv, pid_t p, const char *cgroup)
+{
+	char path[PATH_MAX];
+	int err;
+
+	pv->cgroup = -1;
+	pv->pidfd = tu_pidfd(p);
+	if (pv->pidfd < 0)
+		return pv->pidfd;
+	if (cgroup) {
+		snprintf(path, sizeof(path), TU_CGROUP "/%s", cgroup);
+		pv->cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (cgroup && pv->cgroup < 0)
+		err = -errno;
+	else
+		err = device_ioctl(TBTF_IOC_PREVIEW, pv);
+	close(pv->pidfd);
+	if (pv->cgroup >= 0)
+		close(pv->cgroup);
+	return err;
+}
+
+int tu_judge(pid_t p, const char *cgroup, pid_t of, struct tbtf_candidate *ret,
+	     struct tbtf_preview *ret_pv)
+{
+	struct tbtf_preview pv = { .flags = TBTF_PREVIEW_ALL };
+	struct tbtf_candidate *all;
+	uint32_t i;
+	int err;
+
+	err = preview(&pv, p, cgroup);
+	if (err)
+		return err;
+	pv.count = pv.total + 64;	/* some may be born meanwhile */
+	all = calloc(pv.count, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	pv.entries = (uintptr_t)all;
+	err = preview(&pv, p, cgroup);
+	if (!err) {
+		err = -ESRCH;
+		for (i = 0; err && i < pv.count; i++) {
+			if (all[i].pid != of)
+				continue;
+			*ret = all[i];
+			err = 0;
+		}
+	}
+	free(all);
+	if (ret_pv)
+		*ret_pv = pv;
+	return err;
+}
+
+int tu_draw(pid_t p, const char *cgroup, uint32_t policy, int32_t *pids, uint32_t nr,
+	    struct tbtf_preview *ret_pv)
+{
+	struct tbtf_preview pv = {
+		.policy = policy, .draws = (uintptr_t)pids, .nr_draws = nr,
+	};
+	int err = preview(&pv, p, cgroup);
+
+	if (ret_pv)
+		*ret_pv = pv;
+	return err;
+}
+
+/* --- processes --------------------------------------------------------- */
+
+int tu_pidfd(pid_t pid)
+{
+	int fd = syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int tu_adj_set(pid_t pid, int adj)
+{
+	char buf[16];
+
+	snprintf(buf, sizeof(buf), "%d", adj);
+	if (!pid)
+		return tu_write(buf, "/proc/self/oom_score_adj");
+	return tu_write(buf, "/proc/%d/oom_score_adj", pid);
+}
+
+long long tu_status_kb(pid_t pid, const char *field)
+{
+	char buf[4096], *p = buf;
+	size_t len = strlen(field);
+
+	if (tu_read(buf, sizeof(buf), "/proc/%d/status", pid) < 0)
+		return -ESRCH;
+	while (p) {
+		if (!strncmp(p, field, len) && p[len] == ':')
+			return strtoll(p + len + 1, NULL, 10);
+		p = strchr(p, '\n');
+		if (p)
+			p++;
+	}
+	return -ESRCH;		/* a zombie has no Vm lines */
+}
+
+bool tu_alive(pid_t pid)
+{
+	char buf[512], *p;
+
+	if (tu_read(buf, sizeof(buf), "/proc/%d/stat", pid) < 0)
+		return false;
+	p = strrchr(buf, ')');	/* comm may hold anything */
+	return p && p[2] != 'Z' && p[2] != 'X';
+}
+
+int tu_wait(pid_t pid, int ms)
+{
+	long long end = tu_now_ms() + ms;
+	int status;
+
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid)
+			return status;
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (tu_now_ms() >= end)
+			return -ETIMEDOUT;
+		tu_nap_ms(10);
+	}
+}
+
+/* --- memory with a pattern --------------------------------------------- */
+
+/* All regions begin here, so that growing at the end meets nobody. */
+#define REGION_BASE	((char *)0x200000000000UL)
+
+static uint64_t pattern(uint64_t seed, size_t offset)
+{
+	uint64_t x = (offset / 8 + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
+
+	return x ^ x >> 29;
+}
+
+int tu_region_grow(struct tu_region *r, size_t bytes)
+{
+	size_t unit = r->hugetlb ? HUGE_SIZE : (size_t)sysconf(_SC_PAGESIZE);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+	size_t off;
+	char *p;
+
+	bytes = (bytes + unit - 1) / unit * unit;
+	if (!bytes)
+		return 0;
+	if (!r->base)
+		r->base = REGION_BASE;
+	if (r->hugetlb)
+		flags |= MAP_HUGETLB;
+	p = mmap(r->base + r->size, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	if (r->mlocked && mlock(p, bytes)) {
+		int err = errno;
+
+		munmap(p, bytes);
+		return -err;
+	}
+	for (off = 0; off < bytes; off += 8)
+		*(uint64_t *)(p + off) = pattern(r->seed, r->size + off);
+	r->size += bytes;
+	return 0;
+}
+
+long long tu_region_check(const struct tu_region *r)
+{
+	size_t off;
+
+	for (off = 0; off < r->size; off += 8) {
+		uint64_t want = pattern(r->seed, off);
+		const char *p = r->base + off;
+		int i;
+
+		if (*(const uint64_t *)p == want)
+			continue;
+		for (i = 0; p[i] == ((char *)&want)[i]; i++)
+			;
+		return off + i;
+	}
+	return -1;
+}
+
+void tu_region_free(struct tu_region *r)
+{
+	if (r->size)
+		munmap(r->base, r->size);
+	r->size = 0;
+}
+
+/* --- hogs -------------------------------------------------------------- */
+
+enum hog_order { HOG_NONE, HOG_GROW, HOG_VERIFY };
+
+/*
+ * A page that parent and child share. The parent writes an order and raises
+ * `asked`; the child does it and sets `answered` to the same number.
+ */
+struct tu_hog_shared {
+	volatile unsigned int asked;
+	volatile unsigned int answered;
+	volatile enum hog_order order;
+	volatile int result;
+	volatile size_t bytes;
+	volatile size_t step;
+	volatile int pause_ms;
+	volatile size_t held;
+};
+
+static void *idle_thread(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int hog_grow(struct tu_region *r, struct tu_hog_shared *s)
+{
+	size_t left = s->bytes, step = s->step ? s->step : s->bytes;
+	int err;
+
+	while (left) {
+		size_t now = left < step ? left : step;
+
+		err = tu_region_grow(r, now);
+		if (err)
+			return err;
+		s->held = r->size;
+		left -= now;
+		if (left && s->pause_ms)
+			tu_nap_ms(s->pause_ms);
+	}
+	return 0;
+}
+
+static int hog_setup(const struct tu_hog *h)
+{
+	pthread_t thread;
+	int i, err;
+
+	err = tu_adj_set(0, h->adj);
+	if (!err && h->cgroup)
+		err = tu_cg_enter(h->cgroup, 0);
+	if (!err && h->mark)
+		err = tu_mark(h->mark);
+	for (i = 0; !err && i < h->threads; i++)
+		err = -pthread_create(&thread, NULL, idle_thread, NULL);
+	return err;
+}
+
+static void hog_main(const struct tu_hog *h)
+{
+	struct tu_hog_shared *s = h->shared;
+	struct tu_region r = {
+		.seed = (uint64_t)getpid() << 32,
+		.hugetlb = h->hugetlb,
+		.mlocked = h->mlock,
+	};
+	int err;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (h->name)
+		prctl(PR_SET_NAME, h->name);
+	err = hog_setup(h);
+	if (!err && h->size_kb) {
+		s->bytes = h->size_kb << 10;
+		err = hog_grow(&r, s);
+	}
+	s->result = err;
+	s->answered = 1;
+	for (;;) {
+		if (s->asked == s->answered) {
+			tu_nap_ms(5);
+			continue;
+		}
+		if (s->order == HOG_GROW)
+			s->result = hog_grow(&r, s);
+		else
+			s->result = tu_region_check(&r) < 0 ? 0 : -EILSEQ;
+		s->answered = s->asked;
+	}
+}
+
+int tu_hog_start(struct tu_hog *h)
+{
+	int err;
+
+	h->shared = mmap(NULL, sizeof(*h->shared), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (h->shared == MAP_FAILED)
+		return -errno;
+	memset(h->shared, 0, sizeof(*h->shared));
+	h->shared->asked = 1;
+	h->pidfd = -1;
+	h->pid = fork();
+	if (h->pid < 0) {
+		err = -errno;
+		munmap(h->shared, sizeof(*h->shared));
+		h->shared = NULL;
+		return err;
+	}
+	if (!h->pid) {
+		hog_main(h);
+		_exit(0);
+	}
+	h->pidfd = tu_pidfd(h->pid);
+	err = tu_hog_done(h, 60000);
+	if (err)
+		tu_hog_stop(h);
+	return err;
+}
+
+static int hog_order(struct tu_hog *h, enum hog_order order)
+{
+	if (!tu_hog_alive(h))
+		return -ESRCH;
+	if (h->shared->asked != h->shared->answered)
+		return -EBUSY;
+	h->shared->order = order;
+	h->shared->asked++;
+	return 0;
+}
+
+int tu_hog_grow(struct tu_hog *h, size_t kb, size_t step_kb, int pause_ms)
+{
+	if (h->shared->asked != h->shared->answered)
+		return -EBUSY;
+	h->shared->bytes = kb << 10;
+	h->shared->step = step_kb << 10;
+	h->shared->pause_ms = pause_ms;
+	return hog_order(h, HOG_GROW);
+}
+
+size_t tu_hog_kb(const struct tu_hog *h)
+{
+	return h->shared->held >> 10;
+}
+
+int tu_hog_done(struct tu_hog *h, int ms)
+{
+	long long end = tu_now_ms() + ms;
+
+	while (h->shared->asked != h->shared->answered) {
+		if (!tu_hog_alive(h))
+			return -ESRCH;
+		if (tu_now_ms() >= end)
+			return -ETIMEDOUT;
+		tu_nap_ms(10);
+	}
+	return h->shared->result;
+}
+
+int tu_hog_verify(struct tu_hog *h, int ms)
+{
+	int err = hog_order(h, HOG_VERIFY);
+
+	return err ? err : tu_hog_done(h, ms);
+}
+
+bool tu_hog_alive(const struct tu_hog *h)
+{
+	return h->pid > 0 && tu_alive(h->pid);
+}
+
+int tu_hog_stop(struct tu_hog *h)
+{
+	int status = 0;
+
+	if (h->pid > 0) {
+		kill(h->pid, SIGKILL);
+		while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
+			;
+		h->pid = 0;
+	}
+	if (h->pidfd >= 0)
+		close(h->pidfd);
+	h->pidfd = -1;
+	if (h->shared)
+		munmap(h->shared, sizeof(*h->shared));
+	h->shared = NULL;
+	return status;
+}
+
+/* --- cgroups ----------------------------------------------------------- */
+
+int tu_cg_make(const char *cg)
+{
+	char path[PATH_MAX], *slash;
+
+	snprintf(path, sizeof(path), TU_CGROUP "/%s", cg);
+	if (mkdir(path, 0755))
+		return -errno;
+	/* For nested ones the parent has to pass the controller on. */
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	return tu_write("+memory", "%s/cgroup.subtree_control", path);
+}
+
+int tu_cg_remove(const char *cg)
+{
+	char path[PATH_MAX];
+	int err;
+
+	snprintf(path, sizeof(path), TU_CGROUP "/%s", cg);
+	err = tu_write("1", "%s/cgroup.kill", path);
+	if (err)
+		return err;
+	/* Busy until the last of those killed is gone. */
+	TU_WAIT_FOR(!rmdir(path) || errno != EBUSY, 10000);
+	return access(path, F_OK) ? 0 : -errno;
+}
+
+int tu_cg_enter(const char *cg, pid_t pid)
+{
+	char buf[16];
+
+	snprintf(buf, sizeof(buf), "%d", pid);
+	return tu_write(buf, TU_CGROUP "/%s/cgroup.procs", cg);
+}
+
+int tu_cg_set(const char *cg, const char *file, const char *value)
+{
+	return tu_write(value, TU_CGROUP "/%s/%s", cg, file);
+}
+
+long long tu_cg_get(const char *cg, const char *file, const char *key)
+{
+	char buf[8192], *p = buf;
+	size_t len;
+
+	if (!key)
+		return tu_read_ll(TU_CGROUP "/%s/%s", cg, file);
+	if (tu_read(buf, sizeof(buf), TU_CGROUP "/%s/%s", cg, file) < 0)
+		return LLONG_MIN;
+	len = strlen(key);
+	while (p) {
+		if (!strncmp(p, key, len) && p[len] == ' ')
+			return strtoll(p + len + 1, NULL, 10);
+		p = strchr(p, '\n');
+		if (p)
+			p++;
+	}
+	return LLONG_MIN;
+}
+
+uint64_t tu_cg_id(const char *cg)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), TU_CGROUP "/%s", cg);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+/* --- the kernel log ---------------------------------------------------- */
+
+int tu_log_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+int tu_log_find(int fd, const char *regex, int ms, char *buf, size_t size)
+{
+	long long end = tu_now_ms() + ms;
+	char line[2048], *text;
+	regex_t re;
+	ssize_t n;
+	int ret = -ETIMEDOUT;
+
+	if (regcomp(&re, regex, REG_EXTENDED | REG_NOSUB))
+		return -EINVAL;
+	for (;;) {
+		n = read(fd, line, sizeof(line) - 1);
+		if (n < 0 && errno == EPIPE)
+			continue;	/* overwritten meanwhile: go on with the oldest */
+		if (n < 0) {
+			struct pollfd p = { .fd = fd, .events = POLLIN };
+			long long left = end - tu_now_ms();
+
+			if (errno != EAGAIN && errno != EINTR) {
+				ret = -errno;
+				break;
+			}
+			if (left <= 0)
+				break;
+			poll(&p, 1, left);
+			continue;
+		}
+		line[n] = '\0';
+		text = strchr(line, ';');
+		text = text ? text + 1 : line;
+		text[strcspn(text, "\n")] = '\0';
+		if (!regexec(&re, text, 0, NULL, 0)) {
+			if (buf)
+				snprintf(buf, size, "%s", text);
+			ret = 0;
+			break;
+		}
+	}
+	regfree(&re);
+	return ret;
+}
+
+/* --- time -------------------------------------------------------------- */
+
+long long tu_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+void tu_nap_ms(int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}

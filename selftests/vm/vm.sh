@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154
+#
+# tbtf - build an initramfs, boot a VM: what run and shell share
+#
+# Copyright (C) 2026 The tbtf authors
+#
+# Sourced, never run. The caller sets nothing beforehand; after sourcing:
+#	OUTPUT		where everything generated is
+#	vm_setup KVER	picks the kernel, makes the work directory $VM_WORK
+#	vm_base		builds the part of the initramfs that all tests share
+#	vm_conf LINE	reads one line of settings (see README) into VM[]
+#	vm_boot ...	boots, waits, and kills what does not end
+
+export LC_ALL=C
+VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$VM_DIR/../.." && pwd)
+OUTPUT=${OUTPUT:-$TOP/.output}
+QEMU=${QEMU:-qemu-system-x86_64}
+VM_PATIENCE=${VM_PATIENCE:-1}
+VM_PID=
+VM_WORK=
+
+# Modules a test may load. Those that a kernel has built in, or has not at
+# all, are left out without a word: modprobe in the guest says so if asked.
+VM_MODULES="virtio_pci virtio_blk virtio_net virtio_console zram lzo lzo-rle lz4 nbd loop overlay brd"
+
+vm_die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+vm_cleanup()
+{
+	# timeout(1) passes it on, and kills what does not heed it.
+	[ -z "$VM_PID" ] || kill -TERM "$VM_PID" 2>/dev/null || true
+	VM_PID=
+	[ -z "$VM_WORK" ] || rm -rf "$VM_WORK"
+	VM_WORK=
+}
+
+# The kernel to boot: KVER, or the newest for which a module is built, or the
+# newest installed headers of Debian's cloud kernel.
+vm_kver()
+{
+	local k
+
+	if [ -n "${KVER:-}" ]; then
+		echo "$KVER"
+		return
+	fi
+	k=$(printf '%s\n' "$OUTPUT"/kmod/*cloud*/tbtf.ko | sed -n 's,.*/\([^*]*\)/tbtf.ko,\1,p' |
+	    sort -V | tail -1)
+	[ -n "$k" ] || k=$(printf '%s\n' /usr/src/linux-headers-*-cloud-amd64 |
+			   sed -n 's,.*/linux-headers-\([^*]*\),\1,p' | sort -V | tail -1)
+	[ -n "$k" ] || vm_die "no kernel to boot: install linux-headers-cloud-amd64 (make deps), or give -k KVER"
+	echo "$k"
+}
+
+# vm_setup [KVER]
+vm_setup()
+{
+	KVER=${1:-$(vm_kver)}
+	command -v "$QEMU" >/dev/null ||
+		vm_die "$QEMU is not installed (make deps)"
+	VM_KERNEL=$("$VM_DIR/kernel" "$KVER")
+	mkdir -p "$OUTPUT/vm"
+	VM_WORK=$(mktemp -d "$OUTPUT/vm/work.XXXXXX")
+	trap vm_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+# vm_add ROOT FILE DIR: copy a program into DIR of the guest's tree, and the
+# shared libraries it needs to where it looks for them.
+vm_add()
+{
+	local lib
+
+	mkdir -p "$1$3"
+	cp -L "$2" "$1$3/"
+	case $(head -c 4 "$2" | tr -d '\0') in
+	*ELF) ;;
+	*) return 0 ;;
+	esac
+	ldd "$2" 2>/dev/null | grep -o '/[^ ]*' | while read -r lib; do
+		[ -e "$1$lib" ] && continue
+		mkdir -p "$1${lib%/*}"
+		cp -L "$lib" "$1$lib"
+	done
+}
+
+# The modules directory of the guest: chosen ones and what these need. It
+# changes with the kernel only, so it is kept beside the unpacked package.
+vm_modules()
+{
+	local dst=$OUTPUT/vm/modules/$KVER src=$VM_KERNEL m f to tmp
+
+	if [ -e "$dst/.done" ] && [ "$(cat "$dst/.done")" = "$src $VM_MODULES" ]; then
+		return
+	fi
+	mkdir -p "${dst%/*}"
+	tmp=$(mktemp -d "$dst.XXXXXX")
+	mkdir -p "$tmp/lib/modules/$KVER"
+	for m in $VM_MODULES; do
+		modprobe -d "$src" -S "$KVER" --show-depends "$m" 2>/dev/null || true
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+	while read -r f; do
+		to=$tmp/lib/modules/$KVER/${f#*"/lib/modules/$KVER/"}
+		mkdir -p "${to%/*}"
+		case $f in
+		*.xz) xz -dc "$f" > "${to%.xz}" ;;
+		*) cp "$f" "$to" ;;
+		esac
+	done
+	cp "$src/lib/modules/$KVER/modules.order" \
+	   "$src/lib/modules/$KVER/modules.builtin" \
+	   "$src/lib/modules/$KVER/modules.builtin.modinfo" "$tmp/lib/modules/$KVER/"
+	echo "$src $VM_MODULES" > "$tmp/.done"
+	chmod 755 "$tmp"
+	rm -rf "$dst"
+	mv "$tmp" "$dst"
+}
+
+vm_pack()
+{
+	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) > "$2"
+}
+
+# What all tests of one kernel share: busybox, process 1, kernel modules,
+# helpers, the tbtf command. Not compressed: TCG unpacks slower than it reads.
+vm_base()
+{
+	local root=$VM_WORK/base busybox f
+
+	busybox=$(command -v busybox) || vm_die "busybox is not installed (make deps)"
+	ldd "$busybox" >/dev/null 2>&1 &&
+		vm_die "$busybox is not static: install busybox-static (make deps)"
+	vm_modules
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,etc,tests,root}
+	ln -s bin "$root/sbin"
+	cp "$busybox" "$root/bin/busybox"
+	"$busybox" --list | while read -r f; do
+		[ "$f" = busybox ] || ln -s busybox "$root/bin/$f"
+	done
+	echo 'root:x:0:0:root:/tmp:/bin/sh
+nobody:x:65534:65534:nobody:/tmp:/bin/sh' > "$root/etc/passwd"
+	echo 'root:x:0:
+nogroup:x:65534:' > "$root/etc/group"
+	[ -x "$OUTPUT/selftests/vm/init" ] || vm_build_init
+	cp "$OUTPUT/selftests/vm/init" "$root/init"
+	cp -r "$OUTPUT/vm/modules/$KVER/lib" "$root/"
+	for f in "$OUTPUT/kmod/$KVER/tbtf.ko" "$OUTPUT/selftests/modules/$KVER"/*.ko; do
+		[ -e "$f" ] || continue
+		mkdir -p "$root/lib/modules/$KVER/extra"
+		strip -g -o "$root/lib/modules/$KVER/extra/${f##*/}" "$f"
+	done
+	depmod -b "$root" "$KVER"
+	for f in "$TOP/selftests/lib.sh" "$OUTPUT/selftests/hog" "$OUTPUT/userspace/tbtf-off"; do
+		[ ! -e "$f" ] || vm_add "$root" "$f" /tests
+	done
+	[ ! -e "$OUTPUT/userspace/tbtf-static" ] ||
+		cp "$OUTPUT/userspace/tbtf-static" "$root/tests/tbtf"
+	vm_pack "$root" "$VM_WORK/base.cpio"
+}
+
+# Without `make selftests` (a checkout, a script to try): process 1 is enough.
+vm_build_init()
+{
+	mkdir -p "$OUTPUT/selftests/vm"
+	${CC:-gcc} -static -O2 -Wall -Wextra -o "$OUTPUT/selftests/vm/init" "$VM_DIR/init.c" ||
+		vm_die "cannot build vm/init.c"
+}
+
+# How a VM runs here: "kvm", or "tcg" where a guest does not really boot under
+# KVM. A /dev/kvm that opens says little (nested, or forbidden to set MSRs),
+# so a kernel is booted to its first line of output. The answer is kept for
+# this boot of the host.
+vm_accel()
+{
+	local cache answer id
+
+	id=$(cat /proc/sys/kernel/random/boot_id)
+	cache=$OUTPUT/vm/accel.$id
+	if [ ! -e "$cache" ]; then
+		answer=tcg
+		if [ -w /dev/kvm ]; then
+			timeout -k 1 5 "$QEMU" -accel kvm -cpu max -m 128 -nodefaults \
+				-no-reboot -monitor none -display none \
+				-serial "file:$VM_WORK/kvm" \
+				-kernel "$VM_KERNEL/vmlinuz" \
+				-append "console=ttyS0 panic=-1" </dev/null >/dev/null 2>&1 || true
+			# No initramfs: it panics for want of a root, and has booted.
+			grep -aq 'Kernel panic - not syncing' "$VM_WORK/kvm" 2>/dev/null && answer=kvm
+		fi
+		rm -f "$OUTPUT/vm/accel".*
+		echo "$answer" > "$VM_WORK/accel"
+		mv "$VM_WORK/accel" "$cache"
+	fi
+	cat "$cache"
+}
+
+# The settings of a VM, and their defaults. README says what they mean.
+declare -A VM
+vm_defaults()
+{
+	VM=([mem]=256 [smp]=2 [timeout]=60 [append]="" [qopt]="" [thread]=multi
+	    [numa]=1 [accel]="" [icount]="" [module]=yes [params]="" [load]=""
+	    [adj]=-1000 [expect]="" [files]="")
+}
+
+# vm_conf WHERE WORDS: words are key=value, values may be quoted.
+vm_conf()
+{
+	local word key
+
+	while read -r word; do
+		[ -n "$word" ] || continue
+		key=${word%%=*}
+		if [ "$key" = "$word" ] || [ -z "${VM[$key]+set}" ]; then
+			vm_die "$1: \"$word\" is no setting; there are: $(
+				printf '%s= ' "${!VM[@]}" | xargs -n1 | sort | xargs)"
+		fi
+		VM[$key]=${word#*=}
+	done < <(xargs -n1 printf '%s\n' <<< "$2")
+	vm_check "$1"
+}
+
+# vm_lines KEY FILE: what stands behind "KEY:" in the comments of a source.
+vm_lines()
+{
+	sed -nE "s,^[[:space:]]*(#|//|/\\*|\\*)?[[:space:]]*$1:[[:space:]]*(.*)\$,\\2,p" "$2" |
+		sed -E 's,[[:space:]]*(\*/)?[[:space:]]*$,,'
+}
+
+vm_check()
+{
+	local key
+
+	for key in mem smp timeout numa; do
+		[[ ${VM[$key]} =~ ^[1-9][0-9]*$ ]] ||
+			vm_die "$1: $key=${VM[$key]}: a number above 0 is expected"
+	done
+	[[ ${VM[adj]} =~ ^-?[0-9]+$ ]] || vm_die "$1: adj=${VM[adj]}: -1000 to 1000 is expected"
+	[[ ${VM[thread]} =~ ^(multi|single)$ ]] || vm_die "$1: thread=${VM[thread]}: multi or single is expected"
+	[[ ${VM[module]} =~ ^(yes|no)$ ]] || vm_die "$1: module=${VM[module]}: yes or no is expected"
+	[[ ${VM[accel]} =~ ^(|tcg|kvm)$ ]] || vm_die "$1: accel=${VM[accel]}: tcg or kvm is expected"
+	[[ ${VM[expect]} =~ ^(|panic)$ ]] || vm_die "$1: expect=${VM[expect]}: panic is expected"
+}
+
+# vm_overlay PATH NAME FILE...: the part of the initramfs of one test.
+vm_overlay()
+{
+	local root=$VM_WORK/overlay path=$1 name=$2 f
+
+	shift 2
+	rm -rf "$root"
+	mkdir -p "$root"
+	for f in "$@"; do
+		vm_add "$root" "$f" /tests
+	done
+	{
+		echo "test $path"
+		echo "name $name"
+		echo "module ${VM[module]}"
+		[ -z "${VM[params]}" ] || echo "params ${VM[params]}"
+		[ -z "${VM[load]}" ] || echo "load ${VM[load]}"
+		echo "adj ${VM[adj]}"
+	} > "$root/vm.conf"
+	vm_pack "$root" "$VM_WORK/overlay.cpio"
+	cat "$VM_WORK/base.cpio" "$VM_WORK/overlay.cpio" > "$VM_WORK/initrd"
+}
+
+# vm_boot CONSOLE VERDICT: boot and wait. VERDICT is a file, or "-" for our
+# stdout. Returns what timeout(1) does: 0, 124 where the time was up, or what
+# QEMU gave; what QEMU said is in $VM_WORK/qemu.
+vm_boot()
+{
+	local console=$1 verdict=$2 args=() words accel n rc=0
+
+	accel=${VM[accel]:-$(vm_accel)}
+	[ -z "${VM[icount]}" ] || accel=tcg
+	if [ "$accel" = kvm ]; then
+		args+=(-accel kvm -cpu max)
+	elif [ -n "${VM[icount]}" ]; then
+		args+=(-accel "tcg,thread=single" -icount "${VM[icount]}" -cpu "max,-cx16")
+	else
+		# cmpxchg16b of QEMU 7.2's TCG now and then corrupts EFLAGS.
+		args+=(-accel "tcg,thread=${VM[thread]}" -cpu "max,-cx16")
+	fi
+	args+=(-m "${VM[mem]}" -nodefaults -no-reboot -monitor none -display none)
+	if [ "${VM[numa]}" -gt 1 ]; then
+		# A socket for each CPU: cores of one on two nodes make the kernel warn.
+		args+=(-smp "${VM[smp]},sockets=${VM[smp]},cores=1,threads=1")
+		for ((n = 0; n < VM[numa]; n++)); do
+			args+=(-object "memory-backend-ram,id=mem$n,size=$((VM[mem] / VM[numa]))M"
+			       -numa "node,nodeid=$n,memdev=mem$n")
+		done
+		for ((n = 0; n < VM[smp]; n++)); do
+			args+=(-numa "cpu,node-id=$((n % VM[numa])),socket-id=$n")
+		done
+	else
+		args+=(-smp "${VM[smp]}")
+	fi
+	args+=(-serial "file:$console")
+	if [ "$verdict" = - ]; then
+		args+=(-chardev "stdio,id=verdict,signal=on" -serial chardev:verdict)
+	else
+		args+=(-serial "file:$verdict")
+	fi
+	read -ra words <<< "${VM[qopt]}"
+	args+=("${words[@]}")
+	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_WORK/initrd"
+	       -append "console=ttyS0 loglevel=4 panic_on_warn=1 panic=-1 no_timer_check ${VM[append]}")
+	timeout --foreground -k 2 $((VM[timeout] * VM_PATIENCE)) "$QEMU" "${args[@]}" </dev/null 2>"$VM_WORK/qemu" &
+	VM_PID=$!
+	wait "$VM_PID" || rc=$?
+	VM_PID=
+	return "$rc"
+}
+
+# vm_log CONSOLE: the kernel log from where process 1 began
+vm_log()
+{
+	tr -d '\r' < "$1" | sed -n '/vm: begin /,$p'
+}
+
+# What a sound kernel does not say, whatever a test does to it.
+VM_TROUBLE='WARNING:|BUG:|KASAN|KCSAN|UBSAN|ODEBUG|Oops|Internal error|general protection'
+VM_TROUBLE+='|[Uu]nable to handle|NULL pointer|stack segment:|double fault|invalid opcode'
+VM_TROUBLE+='|soft lockup|hard LOCKUP|blocked for more than|rcu.*detected (expedited )?stall|self-detected stall'
+VM_TROUBLE+='|possible recursive locking|possible circular locking|possible irq lock inversion'
+VM_TROUBLE+='|possible deadlock|inconsistent lock state|suspicious RCU usage|bad unlock balance'
+VM_TROUBLE+='|held lock freed|still held|list_(add|del) corruption|refcount_t:|Bad page|Bad rss-counter'
+VM_TROUBLE+='|unreferenced object|kmemleak: [1-9]|Objects remaining|trying to (free|register) .* twice'
+VM_TROUBLE+='|vm: init: |Kernel panic'
+
+# vm_trouble CONSOLE ALLOWED: lines that are trouble and do not match ALLOWED
+vm_trouble()
+{
+	vm_log "$1" | grep -Ev "$2" | grep -E "$VM_TROUBLE" || true
+}
