@@ -98,7 +98,7 @@ static enum tbtf_scope scope_of(const struct oom_control *oc, u64 *ret_key)
 		return TBTF_SCOPE_MEMCG;
 	}
 	/* What the kernel calls a constraint, told from the nodes alone. */
-	if (num_node_state(N_MEMORY) == 1 || !oc->zonelist || (oc->gfp_mask & __GFP_THISNODE))
+	if (nr_online_nodes == 1 || !oc->zonelist || (oc->gfp_mask & __GFP_THISNODE))
 		return TBTF_SCOPE_GLOBAL;
 	if (oc->nodemask && !nodes_subset(node_states[N_MEMORY], *oc->nodemask))
 		nodes = oc->nodemask;

@@ -167,7 +167,7 @@ void tbtf_choice_init(struct tbtf_choice *choice, struct task_struct *p)
 	choice->min_pages = kb_to_pages(tbtf_knob(min_victim_kb));
 	choice->walks = TBTF_SHARER_WALKS;
 	choice->band = TBTF_BAND_NR;
-	choice->nodes = num_node_state(N_MEMORY) > 1;
+	choice->nodes = nr_online_nodes > 1;
 	rcu_read_lock();
 	tbtf_with_mm(p, init_locked, choice);
 	rcu_read_unlock();
@@ -602,7 +602,7 @@ bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask
 			struct task_struct **ret_protected)
 {
 	struct tbtf_choice choice = { .cpuset_of = cpuset_of, .nodemask = nodemask };
-	bool nodes = num_node_state(N_MEMORY) > 1;
+	bool nodes = nr_online_nodes > 1;
 	struct anyone anyone = { };
 	struct task_struct *p;
 	u32 reason;

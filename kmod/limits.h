@@ -65,7 +65,7 @@
  */
 #define TBTF_MAX_MARKS			1024
 #define TBTF_MAX_MARKS_LIMIT		(1 << 16)
-#define TBTF_MARK_HASH_BITS		8
+#define TBTF_MARK_HASH_BITS		7
 
 /* Cgroups with a role or a count: some 100 bytes each. */
 #define TBTF_MAX_CGROUPS		65536

@@ -55,10 +55,18 @@ static void judge(struct tbtf_choice *choice, struct task_struct *task, u32 flag
 	strscpy(to->comm, task->comm, sizeof(to->comm));
 }
 
-/* Who of the open band will it be? The last band takes the largest, whatever the policy. */
+/* As offer() of victim.c ranks them: in the last band oom_score_adj comes first. */
+static bool before(const struct tbtf_candidate *a, const struct tbtf_candidate *b)
+{
+	if (a->band == TBTF_BAND_BIGGER && (a->oom_score_adj < 0) != (b->oom_score_adj < 0))
+		return a->oom_score_adj >= 0;
+	return a->size_kb > b->size_kb;
+}
+
+/* Who of the open band will it be? The last band takes the first, whatever the policy. */
 static void reckon(struct judged *all, unsigned int policy)
 {
-	struct tbtf_candidate *c, *largest = NULL;
+	struct tbtf_candidate *c, *first = NULL;
 	u64 total = 0, n = 0;
 	u32 i;
 
@@ -72,15 +80,15 @@ static void reckon(struct judged *all, unsigned int policy)
 			continue;
 		n++;
 		total += c->size_kb;
-		if (!largest || c->size_kb > largest->size_kb)
-			largest = c;
+		if (!first || before(c, first))
+			first = c;
 	}
 	for (i = 0; i < all->seen && n; i++) {
 		c = &all->entries[i];
 		if (c->band != all->band)
 			continue;
 		if (policy == TBTF_POLICY_LARGEST)
-			c->likelihood = c == largest ? 1000000 : 0;
+			c->likelihood = c == first ? 1000000 : 0;
 		else if (policy == TBTF_POLICY_WEIGHTED && total)
 			c->likelihood = div64_u64(c->size_kb * 1000000, total);
 		else

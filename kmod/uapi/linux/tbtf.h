@@ -83,7 +83,8 @@ enum tbtf_band {
 	TBTF_BAND_LOWERED	= 3,	/* oom_score_adj < 0 */
 	TBTF_BAND_OWN		= 4,	/* in the protected process's own cgroup (not for a memcg OOM) */
 	TBTF_BAND_BIGGER	= 5,	/* not smaller than the protected process, or a vfork parent:
-					 * the largest of them, when no candidate is left
+					 * the largest of them, when no candidate is left; those
+					 * with oom_score_adj < 0 after all others
 					 */
 	TBTF_BAND_NR		= 6,
 };
