@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# tbtf - what everybody pays
+#
+# Copyright (C) 2026 The tbtf authors
+#
+# vm: smp=1 icount="shift=0,sleep=off" append="tsc=reliable clocksource=tsc"
+# vm: mem=256 timeout=120 module=no
+exec /tests/figures calls
