@@ -40,6 +40,7 @@
  *		open FILE	for writing; the one opened before is closed
  *		write TEXT	to the file opened last, in one piece
  *		swapoff FILE	swapoff(2)
+ *		create DIR N	N files in it, going on where that fails
  *		exit [CODE]
  *	stat	pid=N state=S kb=N done=N err=N bad=OFFSET
  *		state: starting, busy, idle; done: how many orders it has done;
@@ -285,6 +286,22 @@ static int write_text(const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
+static int create_files(const char *dir, int n)
+{
+	char path[128];
+	int fd, err = 0;
+
+	while (n-- > 0) {
+		snprintf(path, sizeof(path), "%s/%s.%d", dir, me.name, n);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0)
+			err = -errno;
+		else
+			close(fd);
+	}
+	return err;
+}
+
 /* One order. True if this is now another process than the one that got it. */
 static bool obey(char *line)
 {
@@ -335,6 +352,8 @@ static bool obey(char *line)
 		err = open_file(word[1]);
 	} else if (!strcmp(word[0], "swapoff") && n > 1) {
 		err = swapoff(word[1]) ? -errno : 0;
+	} else if (!strcmp(word[0], "create") && n > 2) {
+		err = create_files(word[1], atoi(word[2]));
 	} else if (!strcmp(word[0], "exit")) {
 		exit(n > 1 ? atoi(word[1]) : 0);
 	} else {

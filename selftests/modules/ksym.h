@@ -5,7 +5,7 @@
  * Copyright (C) 2026 The tbtf authors
  *
  * To be included by one source of a module. The module under test has its own
- * (kmod/compat/ksyms.c); a test that used it would be wrong where it is wrong.
+ * (kmod/compat/entry.S); a test that used it would be wrong where it is wrong.
  */
 #ifndef _TBTF_TEST_KSYM_H
 #define _TBTF_TEST_KSYM_H
@@ -16,18 +16,18 @@
 
 unsigned long test_call(unsigned long fn, unsigned long a, unsigned long b, unsigned long c);
 
-/* By push and return: see tbtf_call() in kmod/compat/ksyms.c. */
+/* By push and return: see tbtf_call() in kmod/compat/entry.S. */
 asm(".pushsection .text\n"
-    ".globl test_call\n"
-    ".type test_call,@function\n"
-    "test_call:\n\t"
-    "push %rdi\n\t"
-    "mov %rsi,%rdi\n\t"
-    "mov %rdx,%rsi\n\t"
-    "mov %rcx,%rdx\n\t"
-    ASM_RET "\n"
-    ".size test_call,.-test_call\n"
-    ".popsection\n");
+	".globl test_call\n"
+	".type test_call,@function\n"
+	"test_call:\n\t"
+	"push %rdi\n\t"
+	"mov %rsi,%rdi\n\t"
+	"mov %rdx,%rsi\n\t"
+	"mov %rcx,%rdx\n\t"
+	ASM_RET "\n"
+	".size test_call,.-test_call\n"
+	".popsection\n");
 STACK_FRAME_NON_STANDARD(test_call);
 
 /* The address of a kernel function, at its fentry site; 0 if there is none. */

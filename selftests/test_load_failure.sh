@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# tbtf - a load that fails half-way leaves nothing behind
+#
+# Copyright (C) 2026 The tbtf authors
+#
+# Each step of main.c is made to fail once: the hooks one by one, the memory.tbtf
+# files, the device, sysfs. slab_nomerge, so that tbtf_mark has a slab of its own
+# and the kernel says so if an object of it remains.
+#
+# vm: mem=256 smp=1 module=no icount="shift=0,sleep=off" timeout=150 append=slab_nomerge
+# vm-allow: tbtf: .* not loading
+. ./lib.sh
+
+plan 34
+
+MODULES=/lib/modules/$(uname -r)/extra
+
+# nothing_left: of tbtf in the kernel, but what the rival made
+nothing_left()
+{
+	local f
+
+	for f in $TBTF/enabled $TBTF/stats /sys/module/tbtf /sys/kernel/slab/tbtf_mark \
+		/sys/kernel/tracing/events/tbtf "$CGROUP"/m/memory.tbtf*; do
+		[ ! -e "$f" ] || { diag "$f is there"; return 1; }
+	done
+	[ -n "$1" ] || [ ! -e $TBTF ] || return
+	[ -n "$1" ] || [ ! -e /dev/tbtf ] || return
+	# The tracepoints, by what the others are: nobody is on them here.
+	if grep -E 'tbtf|replace_' /sys/kernel/tracing/enabled_functions; then
+		return 1
+	fi
+	if grep -E '\[tbtf\]' /proc/kallsyms; then
+		return 1
+	fi
+	# 22 is EINVAL: the option is unknown.
+	hog_start asks -s 1M -m 2>/dev/null && return 1
+	[ "$(hog_get asks err)" = 22 ]
+}
+
+loads()
+{
+	insmod "$MODULES/tbtf.ko" 2>/tmp/why
+}
+
+cg_make m memory.max=40M memory.swap.max=0
+check "there is nothing at first" nothing_left ""
+
+# The hooks in order: what was hooked before is let go of.
+for f in security_task_prctl oom_kill_process oom_kill_memcg_member out_of_memory; do
+	insmod "$MODULES/second_user.ko" "func=$f"
+	check_not "the hook of $f fails: it does not load" loads
+	check "and nothing is left" nothing_left ""
+	rmmod second_user
+	check "it loads without the obstacle" loads
+	rmmod tbtf
+done
+
+for what in device sysfs; do
+	insmod "$MODULES/rival.ko" "what=$what"
+	log_mark
+	check_not "$what: the name is taken: it does not load" loads
+	is "$what: insmod says so" "$(sed 's/.*: //' /tmp/why)" "File exists"
+	check "$what: the log names it" log_has "tbtf: cannot make (/dev/tbtf|/sys/kernel/mm/tbtf): .*not loading"
+	check "$what: nothing is left" nothing_left "$what"
+	rmmod rival
+	check "$what: it loads without the obstacle" loads
+	check "$what: and works" hog_start works -s 1M -m
+	hog_kill works
+	rmmod tbtf
+done
+
+# The switch of ftrace itself.
+echo 0 > /proc/sys/kernel/ftrace_enabled
+log_mark
+check_not "kernel.ftrace_enabled=0: it does not load" loads
+check "and says why" log_has "tbtf: .* cannot be hooked: kernel.ftrace_enabled is 0; not loading"
+check "and nothing is left" nothing_left ""
+echo 1 > /proc/sys/kernel/ftrace_enabled
+check "with 1 it loads" loads
+rmmod tbtf
+
+check "at the end there is nothing" nothing_left ""
+is "nor in /proc/modules" "$(grep -c '^tbtf ' /proc/modules)" 0
+is "nor in /proc/slabinfo" "$(grep -c '^tbtf' /proc/slabinfo)" 0
+is "nor in vmallocinfo" "$(grep -c '\[tbtf\]' /proc/vmallocinfo)" 0
+is "nor in misc" "$(grep -c tbtf /proc/misc)" 0
+
+finish
