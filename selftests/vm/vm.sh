@@ -8,6 +8,7 @@
 # Sourced, never run. The caller sets nothing beforehand; after sourcing:
 #	OUTPUT		where everything generated is
 #	vm_setup KVER	picks the kernel, makes the work directory $VM_WORK
+#	vm_job NAME	in a subshell: a directory of its own, $VM_JOB, for its VM
 #	vm_base		builds the part of the initramfs that all tests share
 #	vm_conf LINE	reads one line of settings (see README) into VM[]
 #	vm_boot ...	boots, waits, and kills what does not end
@@ -20,6 +21,7 @@ QEMU=${QEMU:-qemu-system-x86_64}
 VM_PATIENCE=${VM_PATIENCE:-1}
 VM_PID=
 VM_WORK=
+VM_JOB=
 
 # Modules a test may load. Those that a kernel has built in, or has not at
 # all, are left out without a word: modprobe in the guest says so if asked.
@@ -67,8 +69,20 @@ vm_setup()
 	VM_KERNEL=$("$VM_DIR/kernel" "$KVER")
 	mkdir -p "$OUTPUT/vm"
 	VM_WORK=$(mktemp -d "$OUTPUT/vm/work.XXXXXX")
+	VM_JOB=$VM_WORK
 	trap vm_cleanup EXIT
 	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+# vm_job NAME: several VMs at a time, each booted by a subshell that called
+# this. The directory goes with $VM_WORK; TERM ends the VM and the subshell.
+vm_job()
+{
+	VM_PID=
+	VM_JOB=$VM_WORK/job.$1
+	mkdir "$VM_JOB"
+	trap '[ -z "$VM_PID" ] || kill -TERM "$VM_PID" 2>/dev/null' EXIT
 	trap 'exit 143' TERM
 }
 
@@ -252,7 +266,7 @@ vm_check()
 # vm_overlay PATH NAME FILE...: the part of the initramfs of one test.
 vm_overlay()
 {
-	local root=$VM_WORK/overlay path=$1 name=$2 f
+	local root=$VM_JOB/overlay path=$1 name=$2 f
 
 	shift 2
 	rm -rf "$root"
@@ -268,13 +282,13 @@ vm_overlay()
 		[ -z "${VM[load]}" ] || echo "load ${VM[load]}"
 		echo "adj ${VM[adj]}"
 	} > "$root/vm.conf"
-	vm_pack "$root" "$VM_WORK/overlay.cpio"
-	cat "$VM_WORK/base.cpio" "$VM_WORK/overlay.cpio" > "$VM_WORK/initrd"
+	vm_pack "$root" "$VM_JOB/overlay.cpio"
+	cat "$VM_WORK/base.cpio" "$VM_JOB/overlay.cpio" > "$VM_JOB/initrd"
 }
 
 # vm_boot CONSOLE VERDICT: boot and wait. VERDICT is a file, or "-" for our
 # stdout. Returns what timeout(1) does: 0, 124 where the time was up, or what
-# QEMU gave; what QEMU said is in $VM_WORK/qemu.
+# QEMU gave; what QEMU said is in $VM_JOB/qemu.
 vm_boot()
 {
 	local console=$1 verdict=$2 args=() words accel n rc=0
@@ -311,9 +325,9 @@ vm_boot()
 	fi
 	read -ra words <<< "${VM[qopt]}"
 	args+=("${words[@]}")
-	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_WORK/initrd"
+	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_JOB/initrd"
 	       -append "console=ttyS0 loglevel=4 panic_on_warn=1 panic=-1 no_timer_check ${VM[append]}")
-	timeout --foreground -k 2 $((VM[timeout] * VM_PATIENCE)) "$QEMU" "${args[@]}" </dev/null 2>"$VM_WORK/qemu" &
+	timeout --foreground -k 2 $((VM[timeout] * VM_PATIENCE)) "$QEMU" "${args[@]}" </dev/null 2>"$VM_JOB/qemu" &
 	VM_PID=$!
 	wait "$VM_PID" || rc=$?
 	VM_PID=
