@@ -86,12 +86,9 @@ bool tbtf_judge_dying(struct task_struct *task)
 
 static void size_of_mm(struct mm_struct *mm, struct tbtf_size *ret)
 {
-	unsigned long anon = get_mm_counter(mm, MM_ANONPAGES);
-	unsigned long rest = get_mm_counter(mm, MM_SWAPENTS) + mm_pgtables_bytes(mm) / PAGE_SIZE;
-
-	ret->worth = anon + rest;
-	ret->size = ret->worth + get_mm_counter(mm, MM_FILEPAGES) +
-		    get_mm_counter(mm, MM_SHMEMPAGES);
+	tbtf_size_reckon(ret, get_mm_counter(mm, MM_ANONPAGES), get_mm_counter(mm, MM_SWAPENTS),
+			 mm_pgtables_bytes(mm), get_mm_counter(mm, MM_FILEPAGES),
+			 get_mm_counter(mm, MM_SHMEMPAGES));
 }
 
 struct sizes {
@@ -129,21 +126,19 @@ static void init_locked(struct task_struct *t, void *arg)
 	struct tbtf_choice *choice = arg;
 	struct mem_cgroup *memcg, *from;
 	struct tbtf_role_info info;
+	unsigned long usage = 0;
 	struct sizes sizes;
-	unsigned long usage;
 
 	sizes_locked(t, &sizes);
 	choice->p_mm = t->mm;
-	choice->p_pages = sizes.size.size + sizes.hugetlb;
 	memcg = tbtf_task_memcg(t);
 	if (memcg && memcg->css.parent && css_tryget(&memcg->css))
 		choice->own = memcg;
 	/* Its cgroup's mark counts, also where it has one of its own on top. */
 	tbtf_role_of(t, t->mm, &info);
-	if (info.role == TBTF_ROLE_TBTF && tbtf_role_cgroup(memcg, &from) == TBTF_ROLE_TBTF) {
+	if (info.role == TBTF_ROLE_TBTF && tbtf_role_cgroup(memcg, &from) == TBTF_ROLE_TBTF)
 		usage = page_counter_read(&from->memory) + page_counter_read(&from->swap);
-		choice->p_pages = max(choice->p_pages, usage);
-	}
+	choice->p_pages = tbtf_size_protected(&sizes.size, sizes.hugetlb, usage);
 }
 
 /**
@@ -375,28 +370,19 @@ static bool group_takes_shielded(struct tbtf_choice *choice, struct mem_cgroup *
 }
 
 static u32 band_of(struct tbtf_choice *choice, struct task_struct *task, u32 role,
-		   struct mem_cgroup *memcg, unsigned long size, bool *ret_big)
+		   struct mem_cgroup *memcg, const struct tbtf_size *size)
 {
-	short adj = task->signal->oom_score_adj;
-	bool own = choice->own && !choice->memcg && memcg &&
-		   mem_cgroup_is_descendant(memcg, choice->own);
-	bool raised = false;
+	struct tbtf_standing standing = {
+		.role = role,
+		.adj = task->signal->oom_score_adj,
+		.big = !tbtf_size_smaller(size, choice->p_pages),
+		.own = choice->own && !choice->memcg && memcg &&
+		       mem_cgroup_is_descendant(memcg, choice->own),
+	};
 
-	*ret_big = size >= choice->p_pages;
-	if (adj > choice->p_adj && (*ret_big || own || adj <= 0))
-		raised = descends(task, choice->p);
-	if (raised)
-		*ret_big = false;
-
-	if (role == TBTF_ROLE_EXPENDABLE)
-		return TBTF_BAND_EXPENDABLE;
-	if (raised)
-		return TBTF_BAND_RAISED;
-	if (own)
-		return TBTF_BAND_OWN;
-	if (adj > 0)
-		return TBTF_BAND_RAISED;
-	return adj < 0 ? TBTF_BAND_LOWERED : TBTF_BAND_ORDINARY;
+	if (tbtf_band_asks_descent(&standing, choice->p_adj))
+		standing.raised = descends(task, choice->p);
+	return tbtf_band_of(&standing);
 }
 
 struct judging {
@@ -411,7 +397,7 @@ static u32 judge_mm(struct tbtf_choice *choice, struct task_struct *task, struct
 	struct mm_struct *mm = t->mm;
 	struct tbtf_role_info info;
 	struct mem_cgroup *memcg;
-	bool big, out_of_nodes;
+	bool out_of_nodes;
 	u32 reason, vfork;
 
 	size_of_mm(mm, &ret->size);
@@ -448,7 +434,7 @@ static u32 judge_mm(struct tbtf_choice *choice, struct task_struct *task, struct
 		if (t->mm != mm)
 			return TBTF_REASON_NO_MM;
 	}
-	if (ret->size.worth < choice->min_pages)
+	if (!tbtf_size_pays(&ret->size, choice->min_pages))
 		return TBTF_REASON_TOO_SMALL;
 	if (mm == choice->p_mm)
 		return TBTF_REASON_SHARED_MM;
@@ -465,12 +451,11 @@ static u32 judge_mm(struct tbtf_choice *choice, struct task_struct *task, struct
 	    tbtf_episode_respawns(choice->episode, cgroup_id(memcg->css.cgroup),
 				  task->group_leader->start_boottime))
 		return TBTF_REASON_RESPAWN;
-	ret->band = band_of(choice, task, info.role, memcg, ret->size.size, &big);
-	if (vfork || big) {
-		ret->band = TBTF_BAND_BIGGER;
-		return vfork ?: TBTF_REASON_TOO_BIG;
-	}
-	return TBTF_REASON_CANDIDATE;
+	ret->band = TBTF_BAND_BIGGER;
+	if (vfork)
+		return vfork;
+	ret->band = band_of(choice, task, info.role, memcg, &ret->size);
+	return ret->band == TBTF_BAND_BIGGER ? TBTF_REASON_TOO_BIG : TBTF_REASON_CANDIDATE;
 }
 
 static void judge_locked(struct task_struct *t, void *arg)

@@ -195,13 +195,7 @@ const struct attribute_group tbtf_knob_group = {
  */
 void tbtf_knobs_setup(void)
 {
-	u64 total_kb = pages_to_kb(totalram_pages());
-	u64 min_kb = max_t(u64, TBTF_MIN_VICTIM_KB, total_kb / TBTF_MIN_VICTIM_FRACTION);
-
-	if (tbtf_knobs.min_victim_kb != UNSET)
-		return;
-	if (total_kb < TBTF_MIN_VICTIM_FULL_KB)
-		min_kb = max_t(u64, TBTF_MIN_VICTIM_FLOOR_KB,
-			       TBTF_MIN_VICTIM_KB * total_kb / TBTF_MIN_VICTIM_FULL_KB);
-	tbtf_knobs.min_victim_kb = min_t(u64, min_kb, UNSET - 1);
+	if (tbtf_knobs.min_victim_kb == UNSET)
+		tbtf_knobs.min_victim_kb =
+			tbtf_size_min_victim_kb(pages_to_kb(totalram_pages()));
 }

@@ -55,47 +55,6 @@ static void judge(struct tbtf_choice *choice, struct task_struct *task, u32 flag
 	strscpy(to->comm, task->comm, sizeof(to->comm));
 }
 
-/* As offer() of victim.c ranks them: in the last band oom_score_adj comes first. */
-static bool before(const struct tbtf_candidate *a, const struct tbtf_candidate *b)
-{
-	if (a->band == TBTF_BAND_BIGGER && (a->oom_score_adj < 0) != (b->oom_score_adj < 0))
-		return a->oom_score_adj >= 0;
-	return a->size_kb > b->size_kb;
-}
-
-/* Who of the open band will it be? The last band takes the first, whatever the policy. */
-static void reckon(struct judged *all, unsigned int policy)
-{
-	struct tbtf_candidate *c, *first = NULL;
-	u64 total = 0, n = 0;
-	u32 i;
-
-	if (all->band == TBTF_BAND_NR)
-		return;
-	if (all->band == TBTF_BAND_BIGGER)
-		policy = TBTF_POLICY_LARGEST;
-	for (i = 0; i < all->seen; i++) {
-		c = &all->entries[i];
-		if (c->band != all->band)
-			continue;
-		n++;
-		total += c->size_kb;
-		if (!first || before(c, first))
-			first = c;
-	}
-	for (i = 0; i < all->seen && n; i++) {
-		c = &all->entries[i];
-		if (c->band != all->band)
-			continue;
-		if (policy == TBTF_POLICY_LARGEST)
-			c->likelihood = c == first ? 1000000 : 0;
-		else if (policy == TBTF_POLICY_WEIGHTED && total)
-			c->likelihood = div64_u64(c->size_kb * 1000000, total);
-		else
-			c->likelihood = div64_u64(1000000, n);
-	}
-}
-
 /* All processes, judged; the table has room for whoever is born meanwhile, or grows. */
 static int judge_all(struct tbtf_choice *choice, u32 flags, struct judged *all)
 {
@@ -118,7 +77,7 @@ static int judge_all(struct tbtf_choice *choice, u32 flags, struct judged *all)
 		space = all->seen + all->seen / 8;
 		kvfree(all->entries);
 	}
-	reckon(all, choice->policy);
+	tbtf_likelihood(all->entries, all->seen, all->band, choice->policy);
 	return 0;
 }
 

@@ -40,14 +40,12 @@
 #include <linux/tbtf.h>
 
 #include "compat/compat.h"
+#include "choose.h"
 #include "limits.h"
 #include "stats.h"
 
 struct kobject;
 struct task_struct;
-
-#define pages_to_kb(pages)	((u64)(pages) << (PAGE_SHIFT - 10))
-#define kb_to_pages(kb)		((unsigned long)(kb) >> (PAGE_SHIFT - 10))
 
 /*
  * Call @fn for a thread of the process that has its memory still, under that
@@ -73,30 +71,7 @@ static __always_inline bool tbtf_with_mm(struct task_struct *task,
 	return found;
 }
 
-/* knobs.c: read anywhere with READ_ONCE through tbtf_knob() */
-enum { TBTF_SUBSTITUTE_CHOSEN, TBTF_SUBSTITUTE_ALWAYS };
-enum { TBTF_EXHAUSTED_KILL, TBTF_EXHAUSTED_PANIC };
-enum { TBTF_EXHAUSTED_MEMCG_KILL, TBTF_EXHAUSTED_MEMCG_WAIT };
-
-struct tbtf_knobs {
-	unsigned int enabled;
-	unsigned int dry_run;
-	unsigned int substitute;
-	unsigned int policy;		/* enum tbtf_policy, never TBTF_POLICY_SET */
-	unsigned int min_victim_kb;
-	unsigned int max_kills;
-	unsigned int max_marks;
-	unsigned int nap_ms;
-	unsigned int episode_idle_ms;
-	unsigned int ladder_deadline_ms;
-	unsigned int on_exhausted;
-	unsigned int on_exhausted_memcg;
-	unsigned int panic_reboot_s;
-};
-
-extern struct tbtf_knobs tbtf_knobs;
-#define tbtf_knob(name)		READ_ONCE(tbtf_knobs.name)
-
+/* knobs.c: struct tbtf_knobs stands in pure.h */
 extern const struct attribute_group tbtf_knob_group;
 void tbtf_knobs_setup(void);
 
@@ -160,12 +135,7 @@ extern const char *const tbtf_role_names[];
 long tbtf_preview(struct tbtf_preview __user *uarg);
 int tbtf_device_get_task(int pidfd, struct task_struct **ret_task);
 
-/* a choice: judge.c and victim.c */
-struct tbtf_size {
-	unsigned long size;		/* pages: what the kernel calls badness, without adj */
-	unsigned long worth;		/* pages: what dies with it */
-};
-
+/* a choice: judge.c and victim.c, with choose.h */
 struct tbtf_choice {
 	/* the OOM */
 	struct mem_cgroup *memcg;	/* that hit its limit, or NULL */
@@ -187,7 +157,7 @@ struct tbtf_choice {
 	struct mem_cgroup *last_memcg;	/* of the last candidate, and */
 	bool last_takes;		/* whether its memory.oom.group takes one who must not die */
 	bool nodes;			/* memory is on more than one */
-	bool first_look;		/* at many: see judge_sharers() in victim.c */
+	bool first_look;		/* at many: see judge_sharers() in judge.c */
 
 	/* the choice: victim holds a reference */
 	struct task_struct *victim;

@@ -32,87 +32,18 @@ static atomic_t adj_seq;
 
 static unsigned long *total_forks;	/* of the kernel, or NULL */
 
-/*
- * splitmix64, seeded once at load. The choice must be fair, not secret: who
- * could foresee it has nothing to gain that a larger victim would not give him.
- */
-struct rng {
-	u64 state;
-};
-
-#define GOLDEN_GAMMA	0x9e3779b97f4a7c15ULL
-
 static atomic64_t rng_seed;
-
-static u64 mix(u64 z)
-{
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-/* Mixed twice, or the draws of one choice would be those of the last, moved by one. */
-static void rng_begin(struct rng *rng)
-{
-	rng->state = mix(atomic64_add_return(GOLDEN_GAMMA, &rng_seed));
-}
-
-static u32 rng_below(struct rng *rng, u32 bound)
-{
-	rng->state += GOLDEN_GAMMA;
-	/* The upper half, scaled: off by bound / 2^32 at the most. */
-	return ((mix(rng->state) >> 32) * bound) >> 32;
-}
-
-/* One reservoir a band. */
-struct reservoir {
-	struct task_struct *task;
-	struct tbtf_size size;
-	u64 rank;			/* where the largest is taken */
-	u64 weight;			/* of all seen, by the policy */
-};
 
 struct scan {
 	struct tbtf_choice *choice;
-	struct rng rng;
-	struct reservoir bands[TBTF_BAND_NR];
+	struct tbtf_rng rng;
+	struct tbtf_reservoir bands[TBTF_BAND_NR];
 	bool raised;			/* somebody has oom_score_adj > 0 */
 };
 
-/*
- * The one just seen takes the place of the one held with the probability of its
- * weight among all so far: in the end each is as likely as its weight. One that
- * does not stand the second look was never there.
- */
-static void offer(struct scan *scan, struct reservoir *r, struct task_struct *task,
-		  const struct tbtf_size *size, unsigned int policy)
+static bool stands(struct task_struct *task, u32 band, void *arg)
 {
-	u64 total, weight = policy == TBTF_POLICY_WEIGHTED ? max(size->size, 1UL) : 1;
-	u64 rank = size->size;
-	bool wins;
-
-	/* The last band has no order of its own by oom_score_adj. */
-	if (r == &scan->bands[TBTF_BAND_BIGGER] && task->signal->oom_score_adj >= 0)
-		rank |= BIT_ULL(63);
-
-	total = r->weight + weight;
-	if (policy == TBTF_POLICY_LARGEST)
-		wins = !r->task || rank > r->rank;
-	else if (total <= U32_MAX)
-		wins = rng_below(&scan->rng, total) < weight;
-	else
-		wins = mul_u64_u32_shr(total, rng_below(&scan->rng, U32_MAX), 32) < weight;
-	if (wins) {
-		if (!tbtf_judge_again(scan->choice, task, r - scan->bands))
-			return;
-		/* Even were it the last reference: that may be put under RCU. */
-		if (r->task)
-			put_task_struct(r->task);
-		r->task = get_task_struct(task);
-		r->size = *size;
-		r->rank = rank;
-	}
-	r->weight = total;
+	return tbtf_judge_again(arg, task, band);
 }
 
 static int scan_one(struct task_struct *task, void *arg)
@@ -120,7 +51,7 @@ static int scan_one(struct task_struct *task, void *arg)
 	struct scan *scan = arg;
 	struct tbtf_choice *choice = scan->choice;
 	struct tbtf_verdict verdict;
-	unsigned int policy;
+	struct task_struct *ousted;
 
 	rcu_read_lock();
 	if (task->signal->oom_score_adj > 0)
@@ -130,22 +61,26 @@ static int scan_one(struct task_struct *task, void *arg)
 		choice->respawning++;
 	if (verdict.band == TBTF_BAND_NR)
 		goto out;
-	policy = choice->policy;
-	if (verdict.band == TBTF_BAND_BIGGER)
-		policy = TBTF_POLICY_LARGEST;	/* as the kernel would */
-	else
+	if (verdict.band != TBTF_BAND_BIGGER)
 		choice->candidates++;
-	offer(scan, &scan->bands[verdict.band], task, &verdict.size, policy);
+	if (tbtf_reservoir_offer(scan->bands, verdict.band, task, task->signal->oom_score_adj,
+				 &verdict.size, tbtf_band_policy(verdict.band, choice->policy),
+				 &scan->rng, stands, choice, &ousted)) {
+		get_task_struct(task);
+		/* Even were it the last reference: that may be put under RCU. */
+		if (ousted)
+			put_task_struct(ousted);
+	}
 out:
 	rcu_read_unlock();
 	return 0;
 }
 
-static void scan_all(struct tbtf_choice *choice, struct rng rng)
+static void scan_all(struct tbtf_choice *choice, struct tbtf_rng rng)
 {
 	struct scan scan = { .choice = choice, .rng = rng };
 	int seq = atomic_read_acquire(&adj_seq);
-	struct reservoir *r;
+	struct tbtf_reservoir *r;
 	struct task_struct *p;
 	unsigned int band;
 
@@ -181,45 +116,53 @@ static void scan_all(struct tbtf_choice *choice, struct rng rng)
 	}
 }
 
-/*
- * Is no pid beyond the cursor, from which the kernel takes the next? None is,
- * until pids wrap or one is made to order (clone3). Finding out takes a walk in
- * the tree, so the answer is kept: as long as the cursor has gone forward by as
- * much as there were forks, it has done nothing else.
- */
+static bool none_beyond(unsigned long cursor)
+{
+	return !find_ge_pid(cursor, &init_pid_ns);
+}
+
 static bool dense(unsigned long cursor)
 {
 	static DEFINE_SPINLOCK(lock);
-	static unsigned long forks_then;
-	static unsigned long cursor_then;
-	static bool dense_then;
-	unsigned long forks;
+	static struct tbtf_dense known;
 	bool ret;
 
 	if (!total_forks)
-		return !find_ge_pid(cursor, &init_pid_ns);
+		return none_beyond(cursor);
 	spin_lock(&lock);
-	forks = READ_ONCE(*total_forks);
-	if (!dense_then || cursor - cursor_then != forks - forks_then) {
-		dense_then = !find_ge_pid(cursor, &init_pid_ns);
-		cursor_then = cursor;
-		forks_then = forks;
-	}
-	ret = dense_then;
+	ret = tbtf_dense(&known, cursor, READ_ONCE(*total_forks), none_beyond);
 	spin_unlock(&lock);
 	return ret;
+}
+
+static bool take(u32 nr, void *arg)
+{
+	struct tbtf_choice *choice = arg;
+	struct tbtf_verdict verdict;
+	struct task_struct *task;
+	struct pid *pid;
+
+	pid = find_pid_ns(nr, &init_pid_ns);
+	task = pid ? pid_task(pid, PIDTYPE_TGID) : NULL;
+	if (!task)
+		return false;
+	tbtf_judge(choice, task, &verdict);
+	if (verdict.reason != TBTF_REASON_CANDIDATE || verdict.band != TBTF_BAND_ORDINARY)
+		return false;
+	choice->victim = get_task_struct(task);
+	choice->victim_size = verdict.size;
+	choice->band = verdict.band;
+	return true;
 }
 
 /*
  * Random pids, each as likely as the other, until one is a candidate: uniform,
  * if all bands before the ordinary one are empty.
  */
-static bool sample(struct tbtf_choice *choice, struct rng *rng)
+static bool sample(struct tbtf_choice *choice, struct tbtf_rng *rng)
 {
-	struct tbtf_verdict verdict;
-	struct task_struct *task;
-	unsigned int cursor, i;
-	struct pid *pid;
+	unsigned int cursor;
+	bool taken;
 
 	if (choice->policy != TBTF_POLICY_UNIFORM || choice->memcg || choice->p_adj < 0 ||
 	    READ_ONCE(adj_raised) || READ_ONCE(tbtf_nr_mark_expendable) ||
@@ -228,27 +171,9 @@ static bool sample(struct tbtf_choice *choice, struct rng *rng)
 
 	rcu_read_lock();
 	cursor = idr_get_cursor(&init_pid_ns.idr);
-	if (cursor < 2 || !dense(cursor))
-		goto none;
-	for (i = 0; i < TBTF_TRIES; i++) {
-		choice->tries++;
-		pid = find_pid_ns(1 + rng_below(rng, cursor - 1), &init_pid_ns);
-		task = pid ? pid_task(pid, PIDTYPE_TGID) : NULL;
-		if (!task)
-			continue;
-		tbtf_judge(choice, task, &verdict);
-		if (verdict.reason != TBTF_REASON_CANDIDATE ||
-		    verdict.band != TBTF_BAND_ORDINARY)
-			continue;
-		choice->victim = get_task_struct(task);
-		choice->victim_size = verdict.size;
-		choice->band = verdict.band;
-		rcu_read_unlock();
-		return true;
-	}
-none:
+	taken = dense(cursor) && tbtf_sample(rng, cursor, &choice->tries, take, choice);
 	rcu_read_unlock();
-	return false;
+	return taken;
 }
 
 /**
@@ -262,9 +187,9 @@ none:
  */
 bool tbtf_victim_pick(struct tbtf_choice *choice)
 {
-	struct rng rng;
+	struct tbtf_rng rng;
 
-	rng_begin(&rng);
+	tbtf_rng_begin(&rng, atomic64_add_return(TBTF_RNG_STEP, &rng_seed));
 	if (sample(choice, &rng))
 		return true;
 	scan_all(choice, rng);
