@@ -36,21 +36,12 @@
 #include "tbtf.h"
 #include "trace.h"
 
-/* Why there is no candidate, beside there being none. */
-enum futile {
-	FUTILE_NOT,
-	FUTILE_MAX_KILLS,
-	FUTILE_REGAIN,
-	FUTILE_FRAGMENTED,
-	FUTILE_RESPAWN,
-};
-
 static const char *const futile_names[] = {
-	[FUTILE_NOT]		= "nobody to kill",
-	[FUTILE_MAX_KILLS]	= "max_kills reached",
-	[FUTILE_REGAIN]		= "the last kills regained less than a twentieth of what was consumed",
-	[FUTILE_FRAGMENTED]	= "memory is in pieces, not gone",
-	[FUTILE_RESPAWN]	= "only services left that respawn",
+	[TBTF_FUTILE_NOT]		= "nobody to kill",
+	[TBTF_FUTILE_MAX_KILLS]		= "max_kills reached",
+	[TBTF_FUTILE_REGAIN]		= "the last kills regained less than a twentieth of what was consumed",
+	[TBTF_FUTILE_FRAGMENTED]	= "memory is in pieces, not gone",
+	[TBTF_FUTILE_RESPAWN]		= "only services left that respawn",
 };
 
 static const char *const band_names[] = {
@@ -60,20 +51,13 @@ static const char *const band_names[] = {
 static const char *const policy_names[] = { "", "uniform", "weighted", "largest" };
 
 static DEFINE_SPINLOCK(episode_lock);
-static struct tbtf_episode *episodes;	/* I: TBTF_MAX_EPISODES of them, and the shared one */
-static unsigned int nr_open;		/* E */
-static u64 last_id;			/* E */
+static struct tbtf_slots slots;		/* E, once the table is there */
 
 /* O: the kill under way is the ladder's end: memory.oom.group does as it likes. */
 static bool final_kill;
 
 static void close_idle(struct work_struct *work);
 static DECLARE_DELAYED_WORK(close_work, close_idle);
-
-static struct tbtf_episode *shared_episode(void)
-{
-	return &episodes[TBTF_MAX_EPISODES];
-}
 
 /* For the log; one buffer, under oom_lock. */
 static const char *scope_name(const struct tbtf_episode *ep, const struct oom_control *oc)
@@ -125,7 +109,31 @@ static void fill_trace(const struct tbtf_episode *ep, struct tbtf_trace_episode 
 	};
 }
 
-static void end_episode(struct tbtf_episode *ep)
+/**
+ * tbtf_episode_begun() - slots.c has begun one
+ * @ep: the episode
+ *
+ * Context: under episode_lock.
+ */
+void tbtf_episode_begun(struct tbtf_episode *ep)
+{
+	struct tbtf_trace_episode rec;
+
+	lockdep_assert_held(&episode_lock);
+	ep->began = ktime_get_ns();
+	tbtf_stat_inc(episodes);
+	fill_trace(ep, &rec);
+	trace_tbtf_episode_begin(&rec);
+	schedule_delayed_work(&close_work, msecs_to_jiffies(tbtf_knob(episode_idle_ms)) + 1);
+}
+
+/**
+ * tbtf_episode_ended() - slots.c is about to end one
+ * @ep: the episode
+ *
+ * Context: under episode_lock.
+ */
+void tbtf_episode_ended(const struct tbtf_episode *ep)
 {
 	static const enum tbtf_stat stats[TBTF_OUTCOME_NR] = {
 		[TBTF_OUTCOME_SACRIFICED]	= TBTF_STAT_outcome_sacrificed,
@@ -141,98 +149,18 @@ static void end_episode(struct tbtf_episode *ep)
 	fill_trace(ep, &rec);
 	trace_tbtf_episode_end(&rec);
 	tbtf_stat_add(stats[ep->outcome], 1);
-	ep->id = 0;
-	nr_open--;
 }
 
-static bool idle(const struct tbtf_episode *ep)
-{
-	return !ep->users &&
-	       time_after(jiffies, ep->last + msecs_to_jiffies(tbtf_knob(episode_idle_ms)));
-}
-
-static void begin_episode(struct tbtf_episode *ep, enum tbtf_scope scope, u64 key)
-{
-	struct tbtf_trace_episode rec;
-
-	lockdep_assert_held(&episode_lock);
-	memset(ep, 0, sizeof(*ep));
-	ep->id = ++last_id;
-	ep->scope = scope;
-	ep->key = key;
-	ep->began = ktime_get_ns();
-	ep->last = jiffies;
-	ep->outcome = TBTF_OUTCOME_SACRIFICED;
-	nr_open++;
-	tbtf_stat_inc(episodes);
-	fill_trace(ep, &rec);
-	trace_tbtf_episode_begin(&rec);
-	schedule_delayed_work(&close_work, msecs_to_jiffies(tbtf_knob(episode_idle_ms)) + 1);
-}
-
-/*
- * A slot for a new episode. The machine's own is always free for it; among the
- * others the one that has been quiet for longest makes room, unless somebody
- * waits in it. NULL if there is none.
- */
-static struct tbtf_episode *find_slot(enum tbtf_scope scope)
-{
-	struct tbtf_episode *ep, *oldest = NULL;
-	unsigned int i;
-
-	lockdep_assert_held(&episode_lock);
-	if (scope == TBTF_SCOPE_GLOBAL)
-		return &episodes[0];
-	for (i = 1; i < TBTF_MAX_EPISODES; i++) {
-		ep = &episodes[i];
-		if (!ep->id)
-			return ep;
-		if (!ep->users && !ep->waiting &&
-		    (!oldest || time_before(ep->last, oldest->last)))
-			oldest = ep;
-	}
-	if (oldest)
-		end_episode(oldest);
-	return oldest;
-}
-
-/*
- * The episode of a scope, to be left with leave(). Without @begin NULL if there
- * is none; with it never NULL.
- */
+/* See tbtf_slots_enter(). */
 static struct tbtf_episode *enter_scope(enum tbtf_scope scope, u64 key, bool begin)
 {
-	struct tbtf_episode *ep = NULL;
-	unsigned int i, open = 0;
+	struct tbtf_episode *ep;
 
 	spin_lock(&episode_lock);
-	for (i = 0; i < TBTF_MAX_EPISODES && open < nr_open && !ep; i++) {
-		if (!episodes[i].id)
-			continue;
-		open++;
-		if (episodes[i].scope == scope && episodes[i].key == key)
-			ep = &episodes[i];
-	}
-	if (ep && idle(ep)) {
-		end_episode(ep);
-		ep = NULL;
-	}
-	if (!ep && begin) {
-		ep = find_slot(scope);
-		if (!ep) {
-			tbtf_stat_inc(no_episode_slot);
-			ep = shared_episode();
-			scope = TBTF_SCOPE_SHARED;
-			key = 0;
-			if (ep->id && idle(ep))
-				end_episode(ep);
-		}
-		if (!ep->id)
-			begin_episode(ep, scope, key);
-	}
-	if (ep)
-		ep->users++;
+	ep = tbtf_slots_enter(&slots, scope, key, begin);
 	spin_unlock(&episode_lock);
+	if (ep && ep->scope == TBTF_SCOPE_SHARED)
+		tbtf_stat_inc(no_episode_slot);
 	return ep;
 }
 
@@ -245,34 +173,20 @@ static struct tbtf_episode *enter(const struct oom_control *oc, bool begin)
 	return enter_scope(scope, key, begin);
 }
 
-/* @round: it was one; otherwise the episode was only looked at. */
 static void leave(struct tbtf_episode *ep, bool round)
 {
 	spin_lock(&episode_lock);
-	ep->users--;
-	if (round)
-		ep->last = jiffies;
-	if (ep->outcome == TBTF_OUTCOME_KILLED && !ep->users)
-		end_episode(ep);
+	tbtf_slots_leave(&slots, ep, round);
 	spin_unlock(&episode_lock);
 }
 
 static void close_idle(struct work_struct *work)
 {
 	bool off = !tbtf_knob(enabled) || READ_ONCE(tbtf_stopping);
-	struct tbtf_episode *ep;
-	unsigned int i;
 
 	spin_lock(&episode_lock);
-	for (i = 0; i <= TBTF_MAX_EPISODES; i++) {
-		ep = &episodes[i];
-		if (!ep->id || ep->users || !(off || idle(ep)))
-			continue;
-		if (off)
-			ep->outcome = TBTF_OUTCOME_SWITCHED;
-		end_episode(ep);
-	}
-	if (nr_open && !READ_ONCE(tbtf_stopping))
+	tbtf_slots_close(&slots, off);
+	if (slots.nr_open && !READ_ONCE(tbtf_stopping))
 		schedule_delayed_work(&close_work,
 				      off ? 1 : msecs_to_jiffies(tbtf_knob(episode_idle_ms)) / 2 + 1);
 	spin_unlock(&episode_lock);
@@ -305,11 +219,6 @@ static bool is_sysrq(const struct oom_control *oc)
 	return oc->order == -1;
 }
 
-static unsigned int waited_ms(const struct tbtf_episode *ep)
-{
-	return ep->waiting ? jiffies_to_msecs(jiffies - ep->waiting_since) : 0;
-}
-
 /*
  * The rungs between sacrifice and exhaustion. False: let the allocation fail.
  */
@@ -334,21 +243,19 @@ static bool wait_or_fail(struct tbtf_episode *ep, const struct oom_control *oc)
 static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
 		      bool *ret_progress)
 {
+	unsigned int waited_ms = tbtf_ladder_waited_ms(ep);
+	enum tbtf_outcome before = ep->outcome, outcome;
 	bool unkillable = !oc->chosen;
-	bool panics = unkillable;
+	bool panics;
 
-	/*
-	 * In pieces, nobody's death would help, P's included. And a P at -1000
-	 * alone in a cpuset or mempolicy would take down a machine that is well.
-	 */
-	if (fragmented(oc) || (unkillable && ep->scope == TBTF_SCOPE_CONSTRAINED)) {
-		if (ep->outcome != TBTF_OUTCOME_FAILED) {
-			trace_tbtf_exhausted(ep->id, p, TBTF_OUTCOME_FAILED, waited_ms(ep));
+	outcome = tbtf_ladder_end(ep, fragmented(oc), unkillable);
+	if (outcome == TBTF_OUTCOME_FAILED) {
+		if (before != TBTF_OUTCOME_FAILED) {
+			trace_tbtf_exhausted(ep->id, p, TBTF_OUTCOME_FAILED, waited_ms);
 			pr_warn("episode %llu: exhausted: %s: order-%d allocation of %d (%s) fails after %ums, as others will\n",
 				ep->id, scope_name(ep, oc), oc->order, task_tgid_nr(current),
-				current->comm, waited_ms(ep));
+				current->comm, waited_ms);
 		}
-		ep->outcome = TBTF_OUTCOME_FAILED;
 		tbtf_stat_inc(failed_allocations);
 		/* A page fault comes back at once, whatever it is told. */
 		wait_or_fail(ep, oc);
@@ -356,16 +263,11 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 		return true;
 	}
 
-	/* A constraint leaves the rest of the machine well: no reason to take it down. */
-	if (!oc->memcg && ep->scope == TBTF_SCOPE_GLOBAL && !fragmented(oc) &&
-	    tbtf_knob(on_exhausted) == TBTF_EXHAUSTED_PANIC)
-		panics = true;
-
-	ep->outcome = panics ? TBTF_OUTCOME_PANICKED : TBTF_OUTCOME_KILLED;
-	trace_tbtf_exhausted(ep->id, p, ep->outcome, waited_ms(ep));
+	panics = outcome == TBTF_OUTCOME_PANICKED;
+	trace_tbtf_exhausted(ep->id, p, outcome, waited_ms);
 	pr_err("episode %llu: exhausted: %s: %d (%s) has outlived all: %u killed for it, %llukB, then %ums without anybody to kill; %s\n",
 	       ep->id, scope_name(ep, oc), task_tgid_nr(p), p->comm, ep->kills, ep->freed_kb,
-	       waited_ms(ep), oc->memcg ? "on_exhausted_memcg=kill: the kernel kills it" :
+	       waited_ms, oc->memcg ? "on_exhausted_memcg=kill: the kernel kills it" :
 	       !panics ? "on_exhausted=kill: the kernel kills it" :
 	       unkillable ? "it has oom_score_adj -1000: panic" : "on_exhausted=panic");
 	if (panics) {
@@ -376,7 +278,6 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 		      ep->id, task_tgid_nr(p), p->comm, panic_timeout ? "follows" : "by hand");
 	}
 	tbtf_stat_inc(died_exhausted);
-	ep->waiting = false;
 	final_kill = true;
 	return false;
 }
@@ -386,7 +287,7 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
  * here, with *ret_progress.
  */
 static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
-		     enum futile futile, bool *ret_progress)
+		     enum tbtf_futile futile, bool *ret_progress)
 {
 	bool waits = tbtf_wait_for_ever(oc);
 
@@ -395,59 +296,40 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 		/* An operator's whim: nobody is in want of memory, nobody waits. */
 		pr_info_ratelimited("episode %llu: sysrq: %s for %d (%s)\n", ep->id,
 				    futile_names[futile], task_tgid_nr(p), p->comm);
-		if (!ep->kills && !ep->waiting)
-			ep->outcome = TBTF_OUTCOME_FAILED;
+		tbtf_ladder_sysrq(ep);
 		*ret_progress = false;
 		return true;
 	}
 	/* So many scopes are stuck that there is no ladder for this one. */
 	if (ep->scope == TBTF_SCOPE_SHARED && !waits)
 		return exhausted(ep, oc, p, ret_progress);
-	/* The last wait got what it was for: what comes now is another. */
-	if (ep->waiting && time_after(jiffies, ep->decided + msecs_to_jiffies(tbtf_knob(nap_ms)) +
-				      msecs_to_jiffies(TBTF_RELIEF_MS)))
-		ep->waiting = false;
-	if (!ep->waiting) {
-		ep->waiting = true;
-		ep->waiting_since = jiffies;
+	if (tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc)))
 		pr_info_ratelimited("episode %llu: %s: %s for %d (%s) after %u kills: waits %s\n",
 				    ep->id, scope_name(ep, oc), futile_names[futile],
 				    task_tgid_nr(p), p->comm, ep->kills,
 				    waits ? "until there is memory" :
 				    "for ladder_deadline_ms at most");
-	}
-	if (ep->outcome != TBTF_OUTCOME_FAILED)
-		ep->outcome = TBTF_OUTCOME_WAITED;
-	ep->decided = jiffies;
-	ep->decided_seq = tbtf_wait_seq();
-	ep->decided_avail = tbtf_wait_available(oc);
-	trace_tbtf_killless(ep->id, futile, waited_ms(ep));
+	trace_tbtf_killless(ep->id, futile, tbtf_ladder_waited_ms(ep));
 
-	if (!waits && time_after_eq(jiffies, ep->waiting_since +
-				    msecs_to_jiffies(tbtf_knob(ladder_deadline_ms))))
+	if (!waits && tbtf_ladder_past_deadline(ep))
 		return exhausted(ep, oc, p, ret_progress);
 	*ret_progress = wait_or_fail(ep, oc);
 	return true;
 }
 
-static enum futile futile(const struct tbtf_episode *ep, const struct oom_control *oc)
+static enum tbtf_futile futile(const struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	/* Scopes that share an episode say nothing of each other; they are bounded by its end. */
-	if (ep->scope == TBTF_SCOPE_SHARED)
-		return FUTILE_NOT;
-	if (ep->kills >= tbtf_knob(max_kills)) {
+	enum tbtf_futile futile = tbtf_futile(ep, tbtf_wait_available(oc));
+
+	if (futile == TBTF_FUTILE_MAX_KILLS)
 		tbtf_stat_inc(futile_max_kills);
-		return FUTILE_MAX_KILLS;
-	}
-	if (tbtf_futile_regain(ep, tbtf_wait_available(oc))) {
+	if (futile == TBTF_FUTILE_REGAIN)
 		tbtf_stat_inc(futile_regain);
-		return FUTILE_REGAIN;
-	}
-	if (ep->kills >= TBTF_FRAGMENTED_KILLS && fragmented(oc)) {
+	if (futile == TBTF_FUTILE_NOT && tbtf_futile_in_pieces(ep) && fragmented(oc)) {
 		tbtf_stat_inc(futile_fragmented);
-		return FUTILE_FRAGMENTED;
+		return TBTF_FUTILE_FRAGMENTED;
 	}
-	return FUTILE_NOT;
+	return futile;
 }
 
 /* One line for a substitution, and everybody's books. The victim is choice->victim. */
@@ -517,7 +399,7 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 
 /* Rung one. True: there is a victim, in choice->victim. */
 static bool sacrifice(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
-		      struct tbtf_choice *choice, enum futile *ret_futile)
+		      struct tbtf_choice *choice, enum tbtf_futile *ret_futile)
 {
 	tbtf_choice_init(choice, p);
 	choice->memcg = oc->memcg;
@@ -528,14 +410,14 @@ static bool sacrifice(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 			 (__force u32)oc->gfp_mask);
 
 	*ret_futile = futile(ep, oc);
-	if (*ret_futile == FUTILE_NOT)
+	if (*ret_futile == TBTF_FUTILE_NOT)
 		tbtf_victim_pick(choice);
 	tbtf_choice_done(choice);
 	if (choice->victim)
 		return true;
 	if (choice->respawning) {
 		tbtf_stat_inc(futile_respawn);
-		*ret_futile = FUTILE_RESPAWN;
+		*ret_futile = TBTF_FUTILE_RESPAWN;
 	}
 	return false;
 }
@@ -567,7 +449,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	struct task_struct *p, *chosen = oc->chosen;
 	struct tbtf_choice choice;
 	struct tbtf_episode *ep;
-	enum futile futile;
+	enum tbtf_futile futile;
 	bool ended = false, progress, dry;
 
 	final_kill = false;
@@ -604,8 +486,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	ep->rounds++;
 	if (sacrifice(ep, oc, p, &choice, &futile)) {
 		record(ep, oc, &choice, dry);
-		ep->waiting = false;
-		ep->outcome = TBTF_OUTCOME_SACRIFICED;
+		tbtf_ladder_sacrificed(ep);
 		if (dry) {
 			put_task_struct(choice.victim);
 		} else {
@@ -634,8 +515,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 /* Has somebody found out just now that there is nobody to kill? */
 static bool decided_just_now(const struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	return ep->waiting && ep->decided_seq == tbtf_wait_seq() &&
-	       time_before(jiffies, ep->decided + tbtf_wait_jiffies(ep, oc)) &&
+	return tbtf_ladder_decided(ep, tbtf_wait_seq(), tbtf_wait_for_ever(oc)) &&
 	       !tbtf_wait_gained(oc, ep->decided_avail);
 }
 
@@ -694,7 +574,7 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	} else if (!tbtf_judge_dying(p)) {
 		ep = enter(oc, true);
 		ep->rounds++;
-		ended = killless(ep, oc, p, FUTILE_NOT, ret_progress);
+		ended = killless(ep, oc, p, TBTF_FUTILE_NOT, ret_progress);
 		leave(ep, true);
 	}
 	put_task_struct(p);
@@ -760,20 +640,6 @@ bool tbtf_episode_spares_member(struct task_struct *task)
 }
 
 /**
- * tbtf_episode_respawns() - see tbtf_futile_respawns()
- * @ep: the episode
- * @cgroup: id of the candidate's cgroup
- * @started: when it was started, ns of boot time
- *
- * Context: under oom_lock.
- * Return: true if it is of a third generation.
- */
-bool tbtf_episode_respawns(const struct tbtf_episode *ep, u64 cgroup, u64 started)
-{
-	return tbtf_futile_respawns(ep->cgroups, ep->nr_cgroups, cgroup, started);
-}
-
-/**
  * tbtf_episode_stage() - the furthest rung that an open episode stands on
  *
  * Context: any.
@@ -781,12 +647,10 @@ bool tbtf_episode_respawns(const struct tbtf_episode *ep, u64 cgroup, u64 starte
  */
 unsigned int tbtf_episode_stage(void)
 {
-	unsigned int i, stage = 0;
+	unsigned int stage;
 
 	spin_lock(&episode_lock);
-	for (i = 0; i <= TBTF_MAX_EPISODES && nr_open; i++)
-		if (episodes[i].id)
-			stage = max(stage, episodes[i].waiting ? 2U : 1U);
+	stage = tbtf_slots_stage(&slots);
 	spin_unlock(&episode_lock);
 	return stage;
 }
@@ -799,7 +663,7 @@ unsigned int tbtf_episode_stage(void)
  */
 unsigned int tbtf_episode_open(void)
 {
-	return READ_ONCE(nr_open);
+	return READ_ONCE(slots.nr_open);
 }
 
 /**
@@ -809,7 +673,7 @@ unsigned int tbtf_episode_open(void)
  */
 void tbtf_episode_knob_set(void)
 {
-	if (!episodes)
+	if (!slots.episodes)
 		return;		/* a module parameter, before the table is there */
 	tbtf_wait_wake();
 	mod_delayed_work(system_wq, &close_work, 0);
@@ -823,8 +687,8 @@ void tbtf_episode_knob_set(void)
  */
 int tbtf_episode_setup(void)
 {
-	episodes = kvcalloc(TBTF_MAX_EPISODES + 1, sizeof(*episodes), GFP_KERNEL);
-	return episodes ? 0 : -ENOMEM;
+	slots.episodes = kvcalloc(TBTF_MAX_EPISODES + 1, sizeof(*slots.episodes), GFP_KERNEL);
+	return slots.episodes ? 0 : -ENOMEM;
 }
 
 /**
@@ -836,5 +700,5 @@ void tbtf_episode_teardown(void)
 {
 	cancel_delayed_work_sync(&close_work);
 	close_idle(NULL);
-	kvfree(episodes);
+	kvfree(slots.episodes);
 }

@@ -4,22 +4,16 @@
  *
  * Copyright (C) 2026 The tbtf authors
  *
- * Arithmetic on the memory of an episode, without side effects elsewhere.
+ * Arithmetic on the memory of an episode: pure (see pure.h).
  */
-#include "tbtf.h"
+#include "episode.h"
 
-/**
- * tbtf_futile_regain() - have the last kills regained too little?
- * @ep: the episode
- * @avail_now: pages available to its scope now
- *
- * What was consumed meanwhile is what the kills gave plus what has become less
- * of the rest. A twentieth is the least that kills must contribute to it.
- *
- * Context: under oom_lock.
- * Return: true if they have.
+/*
+ * Have the last kills regained too little? What was consumed meanwhile is what
+ * they gave plus what has become less of the rest. A twentieth is the least that
+ * kills must contribute to it.
  */
-bool tbtf_futile_regain(const struct tbtf_episode *ep, unsigned long avail_now)
+static bool regained_little(const struct tbtf_episode *ep, unsigned long avail_now)
 {
 	unsigned long regained = 0, consumed, before;
 	unsigned int i;
@@ -39,9 +33,39 @@ bool tbtf_futile_regain(const struct tbtf_episode *ep, unsigned long avail_now)
 }
 
 /**
+ * tbtf_futile() - would another kill be for nothing?
+ * @ep: the episode
+ * @avail_now: pages available to its scope now
+ *
+ * Context: under oom_lock.
+ * Return: why it would; TBTF_FUTILE_NOT: it is worth a try, unless memory is in
+ * pieces (tbtf_futile_in_pieces()) or a candidate is one that respawns.
+ */
+enum tbtf_futile tbtf_futile(const struct tbtf_episode *ep, unsigned long avail_now)
+{
+	/* Scopes that share an episode say nothing of each other; they are bounded by its end. */
+	if (ep->scope == TBTF_SCOPE_SHARED)
+		return TBTF_FUTILE_NOT;
+	if (ep->kills >= tbtf_knob(max_kills))
+		return TBTF_FUTILE_MAX_KILLS;
+	return regained_little(ep, avail_now) ? TBTF_FUTILE_REGAIN : TBTF_FUTILE_NOT;
+}
+
+/**
+ * tbtf_futile_in_pieces() - were there kills enough, if memory is in pieces?
+ * @ep: the episode
+ *
+ * Context: under oom_lock.
+ * Return: true if there were.
+ */
+bool tbtf_futile_in_pieces(const struct tbtf_episode *ep)
+{
+	return ep->scope != TBTF_SCOPE_SHARED && ep->kills >= TBTF_FRAGMENTED_KILLS;
+}
+
+/**
  * tbtf_futile_respawns() - does a cgroup put new processes in the place of killed ones?
- * @gens: what the episode knows of cgroups
- * @nr: how many entries
+ * @ep: the episode
  * @cgroup: id of the cgroup
  * @started: when the process in question was started, ns of boot time
  *
@@ -51,15 +75,13 @@ bool tbtf_futile_regain(const struct tbtf_episode *ep, unsigned long avail_now)
  * Context: under oom_lock.
  * Return: true if @started belongs to a generation past TBTF_GENERATIONS.
  */
-bool tbtf_futile_respawns(const struct tbtf_generation *gens, unsigned int nr, u64 cgroup,
-			  u64 started)
+bool tbtf_futile_respawns(const struct tbtf_episode *ep, u64 cgroup, u64 started)
 {
-	unsigned int i;
+	const struct tbtf_generation *gen;
 
-	for (i = 0; i < nr; i++)
-		if (gens[i].cgroup == cgroup)
-			return gens[i].generations >= TBTF_GENERATIONS &&
-			       started > gens[i].killed_at;
+	for (gen = ep->cgroups; gen < ep->cgroups + ep->nr_cgroups; gen++)
+		if (gen->cgroup == cgroup)
+			return gen->generations >= TBTF_GENERATIONS && started > gen->killed_at;
 	return false;
 }
 

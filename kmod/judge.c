@@ -448,8 +448,8 @@ static u32 judge_mm(struct tbtf_choice *choice, struct task_struct *task, struct
 	if (group_takes_shielded(choice, memcg))
 		return TBTF_REASON_OOM_GROUP;
 	if (choice->episode && memcg && memcg->css.parent &&
-	    tbtf_episode_respawns(choice->episode, cgroup_id(memcg->css.cgroup),
-				  task->group_leader->start_boottime))
+	    tbtf_futile_respawns(choice->episode, cgroup_id(memcg->css.cgroup),
+				 task->group_leader->start_boottime))
 		return TBTF_REASON_RESPAWN;
 	ret->band = TBTF_BAND_BIGGER;
 	if (vfork)

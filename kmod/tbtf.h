@@ -41,6 +41,7 @@
 
 #include "compat/compat.h"
 #include "choose.h"
+#include "episode.h"
 #include "limits.h"
 #include "stats.h"
 
@@ -196,61 +197,11 @@ void tbtf_victim_adj_changed(struct task_struct *task);
 void tbtf_victim_adj_tracked(void);
 void tbtf_victim_setup(void);
 
-/* episode.c: the ladder */
-enum tbtf_scope {
-	TBTF_SCOPE_GLOBAL,
-	TBTF_SCOPE_CONSTRAINED,
-	TBTF_SCOPE_MEMCG,
-	TBTF_SCOPE_SHARED,		/* of those for which no episode was free */
-};
-
-/* A cgroup that gave victims to an episode, and how often it put others in their place. */
-struct tbtf_generation {
-	u64 cgroup;			/* O: id */
-	u64 killed_at;			/* O: ns of boot time: the first kill of the last generation */
-	u32 generations;		/* O */
-};
-
-/**
- * struct tbtf_episode - one OOM situation of one scope
- *
- * Lives in a table allocated at load; flows down the ladder as struct
- * oom_control does in mm/oom_kill.c.
- */
-struct tbtf_episode {
-	u64 id;				/* E: 0 while the slot is free */
-	u64 key;			/* E: cgroup id, or a hash of the nodes */
-	enum tbtf_scope scope;		/* E */
-	unsigned int users;		/* E: rounds in progress, naps included */
-	unsigned long last;		/* E: jiffies at the end of the last round */
-	u64 began;			/* E: ns */
-	enum tbtf_outcome outcome;	/* O: what it would be, did it end now */
-
-	unsigned int rounds;		/* O */
-	unsigned int kills;		/* O */
-	u64 freed_kb;			/* O: expected of these */
-	bool waiting;			/* O: past rung one, since: */
-	unsigned long waiting_since;	/* O: jiffies */
-	unsigned long decided;		/* O: jiffies of the last decision past rung one */
-	int decided_seq;		/* O: wake_seq at that time */
-	unsigned long decided_avail;	/* O: pages available at that time */
-	atomic_t naps;
-	struct task_struct *prober;	/* A: who tries next, of those who nap in a fault; compared */
-
-	/* futility */
-	struct {
-		unsigned long regained;	/* O: pages */
-		unsigned long avail;	/* O: pages available before the kill */
-	} last_kills[TBTF_REGAIN_KILLS];
-	struct tbtf_generation cgroups[TBTF_CGROUPS_REMEMBERED];
-	unsigned int nr_cgroups;	/* O */
-};
-
+/* episode.c: the ladder; struct tbtf_episode stands in episode.h */
 bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress);
 bool tbtf_episode_kill(struct oom_control *oc);
 bool tbtf_episode_fault(void);
 bool tbtf_episode_spares_member(struct task_struct *task);
-bool tbtf_episode_respawns(const struct tbtf_episode *ep, u64 cgroup, u64 started);
 unsigned int tbtf_episode_stage(void);
 unsigned int tbtf_episode_open(void);
 void tbtf_episode_knob_set(void);
@@ -267,20 +218,12 @@ enum tbtf_wait {
 
 unsigned long tbtf_wait_available(const struct oom_control *oc);
 bool tbtf_wait_for_ever(const struct oom_control *oc);
-unsigned long tbtf_wait_jiffies(const struct tbtf_episode *ep, const struct oom_control *oc);
 bool tbtf_wait_gained(const struct oom_control *oc, unsigned long avail);
 int tbtf_wait_seq(void);
 void tbtf_wait_wake(void);
 enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_control *oc);
 void tbtf_wait_in_oom(struct tbtf_episode *ep, const struct oom_control *oc, enum tbtf_wait kind);
 void tbtf_wait_in_fault(struct tbtf_episode *ep, struct mem_cgroup *memcg);
-
-/* futile.c: arithmetic of the episode, without side effects */
-bool tbtf_futile_regain(const struct tbtf_episode *ep, unsigned long avail_now);
-bool tbtf_futile_respawns(const struct tbtf_generation *gens, unsigned int nr, u64 cgroup,
-			  u64 started);
-void tbtf_futile_note_kill(struct tbtf_episode *ep, u64 cgroup, u64 started, u64 now,
-			   unsigned long regained, unsigned long avail);
 
 /* hook.c */
 /* What a decision leaves in the two return registers. */

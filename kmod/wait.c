@@ -66,24 +66,6 @@ bool tbtf_wait_for_ever(const struct oom_control *oc)
 }
 
 /**
- * tbtf_wait_jiffies() - how long a nap may last, and a decision hold, from now
- * @ep: the episode
- * @oc: the OOM
- *
- * Context: any.
- * Return: nap_ms in jiffies, or what is left until the deadline, 0 if it is past.
- */
-unsigned long tbtf_wait_jiffies(const struct tbtf_episode *ep, const struct oom_control *oc)
-{
-	unsigned long nap = msecs_to_jiffies(tbtf_knob(nap_ms));
-	long left = ep->waiting_since + msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)) - jiffies;
-
-	if (!READ_ONCE(ep->waiting) || tbtf_wait_for_ever(oc))
-		return nap;
-	return clamp(left, 0L, (long)nap);
-}
-
-/**
  * tbtf_wait_gained() - is there so much more memory that it pays to try?
  * @oc: the OOM
  * @avail: what tbtf_wait_available() said then
@@ -142,12 +124,6 @@ static bool fault_finds(const struct tbtf_episode *ep)
 	       cgroup_subsys_on_dfl(memory_cgrp_subsys);
 }
 
-static bool past_deadline(const struct tbtf_episode *ep)
-{
-	return time_after_eq(jiffies, ep->waiting_since +
-			     msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)));
-}
-
 /* In a memory cgroup, for a task inside it. */
 static enum tbtf_wait kind_in_memcg(const struct tbtf_episode *ep)
 {
@@ -160,7 +136,7 @@ static enum tbtf_wait kind_in_memcg(const struct tbtf_episode *ep)
 	case TBTF_FROM_KERNEL_FAULT:
 		break;
 	}
-	return tbtf_in_syscall() && past_deadline(ep) ? TBTF_WAIT_JIFFY : TBTF_WAIT_NAP;
+	return tbtf_in_syscall() && tbtf_ladder_past_deadline(ep) ? TBTF_WAIT_JIFFY : TBTF_WAIT_NAP;
 }
 
 /**
@@ -217,16 +193,17 @@ static void nap(struct tbtf_episode *ep, const struct oom_control *oc, bool faul
 	unsigned long slice = msecs_to_jiffies(TBTF_SLICE_MS);
 	unsigned long avail = tbtf_wait_available(oc), until, most;
 	int state = fault ? TASK_INTERRUPTIBLE : TASK_KILLABLE;
+	bool for_ever = tbtf_wait_for_ever(oc);
 	/* Of the decision: what was written since is not in it. */
 	int seq = READ_ONCE(ep->decided_seq);
 	DEFINE_WAIT(wait);
 
-	until = jiffies + max(tbtf_wait_jiffies(ep, oc), 1UL);
+	until = jiffies + max(tbtf_ladder_nap(ep, for_ever), 1UL);
 	most = jiffies + TBTF_NAPS_IN_A_ROW * msecs_to_jiffies(tbtf_knob(nap_ms));
 	while (!READ_ONCE(tbtf_stopping) && tbtf_wait_seq() == seq && READ_ONCE(ep->waiting) &&
 	       !signal_pending_state(state, current) && !tbtf_wait_gained(oc, avail)) {
 		if (fault && !READ_ONCE(ep->prober) && !cmpxchg(&ep->prober, NULL, current))
-			until = jiffies + max(tbtf_wait_jiffies(ep, oc), 1UL);
+			until = jiffies + max(tbtf_ladder_nap(ep, for_ever), 1UL);
 		if (!fault || READ_ONCE(ep->prober) == current ? time_after_eq(jiffies, until) :
 								 time_after_eq(jiffies, most))
 			break;

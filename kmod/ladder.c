@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - the states of an episode
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * What a round makes of its episode, and what the clock does. Pure (see pure.h);
+ * the drawing stands in Documentation/design/episode.rst.
+ */
+#include "episode.h"
+
+/**
+ * tbtf_ladder_sacrificed() - somebody was found who goes instead
+ * @ep: the episode
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_ladder_sacrificed(struct tbtf_episode *ep)
+{
+	ep->waiting = false;
+	ep->outcome = TBTF_OUTCOME_SACRIFICED;
+}
+
+/**
+ * tbtf_ladder_waits() - nobody was found: past rung one
+ * @ep: the episode
+ * @seq: wake_seq now
+ * @avail: pages available now
+ *
+ * Context: under oom_lock.
+ * Return: true if the clock starts with this round.
+ */
+bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail)
+{
+	bool anew = !ep->waiting;
+
+	/* The last wait got what it was for: what comes now is another. */
+	if (ep->waiting && time_after(jiffies, ep->decided + msecs_to_jiffies(tbtf_knob(nap_ms)) +
+				      msecs_to_jiffies(TBTF_RELIEF_MS)))
+		anew = true;
+	if (anew) {
+		ep->waiting = true;
+		ep->waiting_since = jiffies;
+	}
+	if (ep->outcome != TBTF_OUTCOME_FAILED)
+		ep->outcome = TBTF_OUTCOME_WAITED;
+	ep->decided = jiffies;
+	ep->decided_seq = seq;
+	ep->decided_avail = avail;
+	return anew;
+}
+
+/**
+ * tbtf_ladder_sysrq() - an operator's round found nobody
+ * @ep: the episode
+ *
+ * Nobody waits for that, and it does not speak for an episode of others.
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_ladder_sysrq(struct tbtf_episode *ep)
+{
+	if (!ep->kills && !ep->waiting)
+		ep->outcome = TBTF_OUTCOME_FAILED;
+}
+
+/**
+ * tbtf_ladder_end() - the deadline is past
+ * @ep: the episode
+ * @fragmented: memory is in pieces, not gone
+ * @unkillable: the protected process is at oom_score_adj -1000
+ *
+ * Context: under oom_lock.
+ * Return: the outcome: FAILED, KILLED, or PANICKED.
+ */
+enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool unkillable)
+{
+	/*
+	 * In pieces, nobody's death would help, P's included. And a P at -1000
+	 * alone in a cpuset or mempolicy would take down a machine that is well.
+	 */
+	if (fragmented || (unkillable && ep->scope == TBTF_SCOPE_CONSTRAINED)) {
+		ep->outcome = TBTF_OUTCOME_FAILED;
+	/* A constraint leaves the rest of the machine well: no reason to take it down. */
+	} else if (unkillable || (ep->scope == TBTF_SCOPE_GLOBAL &&
+				  tbtf_knob(on_exhausted) == TBTF_EXHAUSTED_PANIC)) {
+		ep->outcome = TBTF_OUTCOME_PANICKED;
+	} else {
+		ep->outcome = TBTF_OUTCOME_KILLED;
+		ep->waiting = false;
+	}
+	return ep->outcome;
+}
+
+/**
+ * tbtf_ladder_past_deadline() - is it time for the end?
+ * @ep: the episode, past rung one
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
+bool tbtf_ladder_past_deadline(const struct tbtf_episode *ep)
+{
+	return time_after_eq(jiffies, ep->waiting_since +
+			     msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)));
+}
+
+/**
+ * tbtf_ladder_decided() - has somebody found out just now that there is nobody to kill?
+ * @ep: the episode
+ * @seq: wake_seq now
+ * @for_ever: no deadline applies
+ *
+ * Context: under oom_lock.
+ * Return: true, as long as that need not be asked again.
+ */
+bool tbtf_ladder_decided(const struct tbtf_episode *ep, int seq, bool for_ever)
+{
+	return ep->waiting && ep->decided_seq == seq &&
+	       time_before(jiffies, ep->decided + tbtf_ladder_nap(ep, for_ever));
+}
+
+/**
+ * tbtf_ladder_waited_ms() - for how long has there been nobody to kill?
+ * @ep: the episode
+ *
+ * Context: any.
+ * Return: milliseconds; 0 if there is somebody.
+ */
+unsigned int tbtf_ladder_waited_ms(const struct tbtf_episode *ep)
+{
+	return ep->waiting ? jiffies_to_msecs(jiffies - ep->waiting_since) : 0;
+}
+
+/**
+ * tbtf_ladder_nap() - how long a nap may last, and a decision hold, from now
+ * @ep: the episode
+ * @for_ever: no deadline applies
+ *
+ * Context: any.
+ * Return: nap_ms in jiffies, or what is left until the deadline, 0 if it is past.
+ */
+unsigned long tbtf_ladder_nap(const struct tbtf_episode *ep, bool for_ever)
+{
+	unsigned long nap = msecs_to_jiffies(tbtf_knob(nap_ms));
+	long left = ep->waiting_since + msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)) - jiffies;
+
+	if (!READ_ONCE(ep->waiting) || for_ever)
+		return nap;
+	return clamp(left, 0L, (long)nap);
+}
