@@ -146,41 +146,45 @@ static inline u64 tbtf_reservoir_rank(u32 band, short adj, unsigned long size)
 
 /*
  * The one just seen takes the place of the one held with the probability of its
- * weight among all so far: in the end each is as likely as its weight. One that
- * does not stand the second look was never there.
+ * weight among all so far: in the end each is as likely as its weight.
  *
- * True: it is held now, and *ret_out is who was before, or NULL.
+ * True: it is held now, and *ret_ousted is who was before, or NULL.
  */
 static __always_inline bool tbtf_reservoir_offer(struct tbtf_reservoir *bands, u32 band,
 						 struct task_struct *task, short adj,
 						 const struct tbtf_size *size,
 						 unsigned int policy, struct tbtf_rng *rng,
-						 bool (*stands)(struct task_struct *task, u32 band,
-								void *arg),
-						 void *arg, struct task_struct **ret_out)
+						 struct task_struct **ret_ousted)
 {
 	struct tbtf_reservoir *r = &bands[band];
-	u64 total, weight = policy == TBTF_POLICY_WEIGHTED ? max(size->size, 1UL) : 1;
+	u64 weight = policy == TBTF_POLICY_WEIGHTED ? max(size->size, 1UL) : 1;
 	u64 rank = tbtf_reservoir_rank(band, adj, size->size);
 	bool wins;
 
-	total = r->weight + weight;
+	r->weight += weight;
 	if (policy == TBTF_POLICY_LARGEST)
 		wins = !r->task || rank > r->rank;
-	else if (total <= U32_MAX)
-		wins = tbtf_rng_below(rng, total) < weight;
+	else if (r->weight <= U32_MAX)
+		wins = tbtf_rng_below(rng, r->weight) < weight;
 	else
-		wins = mul_u64_u32_shr(total, tbtf_rng_below(rng, U32_MAX), 32) < weight;
-	if (wins) {
-		if (!stands(task, band, arg))
-			return false;
-		*ret_out = r->task;
-		r->task = task;
-		r->size = *size;
-		r->rank = rank;
-	}
-	r->weight = total;
-	return wins;
+		wins = mul_u64_u32_shr(r->weight, tbtf_rng_below(rng, U32_MAX), 32) < weight;
+	if (!wins)
+		return false;
+	*ret_ousted = r->task;
+	r->task = task;
+	r->size = *size;
+	r->rank = rank;
+	return true;
+}
+
+/* The first band in which somebody is held is open; TBTF_BAND_NR: none is. */
+static inline u32 tbtf_reservoir_open(const struct tbtf_reservoir *bands)
+{
+	u32 band;
+
+	for (band = 0; band < TBTF_BAND_NR && !bands[band].task; band++)
+		;
+	return band;
 }
 
 /* --- random pids: where one band only can be open ------------------------------ */

@@ -497,11 +497,11 @@ static void again_locked(struct task_struct *t, void *arg)
 
 /**
  * tbtf_judge_again() - the second look, at one about to be taken
- * @choice: the OOM and P, at the first look
+ * @choice: the OOM and P, not at the first look any more
  * @task: a thread group leader
  * @band: in which it was found to be
  *
- * Context: under RCU; takes task_lock.
+ * Context: takes task_lock.
  * Return: true if it may be taken.
  */
 bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task, u32 band)
@@ -510,9 +510,9 @@ bool tbtf_judge_again(struct tbtf_choice *choice, struct task_struct *task, u32 
 	struct judging j = { .choice = choice, .task = task, .ret = &verdict };
 	bool alive;
 
-	choice->first_look = false;
+	rcu_read_lock();
 	alive = tbtf_with_mm(task, again_locked, &j);
-	choice->first_look = true;
+	rcu_read_unlock();
 	return alive && (verdict.reason == TBTF_REASON_CANDIDATE ||
 			 (verdict.reason == TBTF_REASON_VFORK && band == TBTF_BAND_BIGGER));
 }

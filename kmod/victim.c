@@ -36,15 +36,10 @@ static atomic64_t rng_seed;
 
 struct scan {
 	struct tbtf_choice *choice;
-	struct tbtf_rng rng;
+	struct tbtf_rng *rng;
 	struct tbtf_reservoir bands[TBTF_BAND_NR];
 	bool raised;			/* somebody has oom_score_adj > 0 */
 };
-
-static bool stands(struct task_struct *task, u32 band, void *arg)
-{
-	return tbtf_judge_again(arg, task, band);
-}
 
 static int scan_one(struct task_struct *task, void *arg)
 {
@@ -65,7 +60,7 @@ static int scan_one(struct task_struct *task, void *arg)
 		choice->candidates++;
 	if (tbtf_reservoir_offer(scan->bands, verdict.band, task, task->signal->oom_score_adj,
 				 &verdict.size, tbtf_band_policy(verdict.band, choice->policy),
-				 &scan->rng, stands, choice, &ousted)) {
+				 scan->rng, &ousted)) {
 		get_task_struct(task);
 		/* Even were it the last reference: that may be put under RCU. */
 		if (ousted)
@@ -76,16 +71,23 @@ out:
 	return 0;
 }
 
-static void scan_all(struct tbtf_choice *choice, struct tbtf_rng rng)
+/* Nobody on the machine has oom_score_adj > 0, as a walk that began at @seq has found. */
+static void adj_none_raised(int seq)
+{
+	WRITE_ONCE(adj_raised, false);
+	/* Pairs with the barrier in tbtf_victim_adj_changed(). */
+	smp_mb();
+	if (atomic_read(&adj_seq) != seq)
+		WRITE_ONCE(adj_raised, true);
+}
+
+static void scan(struct tbtf_choice *choice, struct tbtf_rng *rng)
 {
 	struct scan scan = { .choice = choice, .rng = rng };
 	int seq = atomic_read_acquire(&adj_seq);
-	struct tbtf_reservoir *r;
 	struct task_struct *p;
-	unsigned int band;
+	u32 band;
 
-	choice->scanned = true;
-	choice->first_look = true;
 	if (choice->memcg) {
 		tbtf_hook_scan_tasks(choice->memcg, scan_one, &scan);
 	} else {
@@ -93,27 +95,42 @@ static void scan_all(struct tbtf_choice *choice, struct tbtf_rng rng)
 		for_each_process(p)
 			scan_one(p, &scan);
 		rcu_read_unlock();
-		if (adj_tracked && !scan.raised) {
-			WRITE_ONCE(adj_raised, false);
-			/* Pairs with the barrier in tbtf_victim_adj_changed(). */
-			smp_mb();
-			if (atomic_read(&adj_seq) != seq)
-				WRITE_ONCE(adj_raised, true);
-		}
+		if (adj_tracked && !scan.raised)
+			adj_none_raised(seq);
 	}
 
-	for (band = 0; band < TBTF_BAND_NR; band++) {
-		r = &scan.bands[band];
-		if (!r->task)
-			continue;
-		if (choice->victim) {
-			put_task_struct(r->task);
-			continue;
-		}
-		choice->victim = r->task;
-		choice->victim_size = r->size;
-		choice->band = band;
-	}
+	choice->band = tbtf_reservoir_open(scan.bands);
+	if (choice->band == TBTF_BAND_NR)
+		return;
+	choice->victim = scan.bands[choice->band].task;
+	choice->victim_size = scan.bands[choice->band].size;
+	for (band = choice->band + 1; band < TBTF_BAND_NR; band++)
+		if (scan.bands[band].task)
+			put_task_struct(scan.bands[band].task);
+}
+
+/*
+ * All are judged by a first look, and the one that is chosen by a second. If he
+ * does not stand it, all are gone through again, with a close look at each: one
+ * that merely dropped out would have made others less likely than their
+ * neighbours.
+ */
+static void scan_all(struct tbtf_choice *choice, struct tbtf_rng *rng)
+{
+	choice->scanned = true;
+	choice->first_look = true;
+	scan(choice, rng);
+	choice->first_look = false;
+	/* This one walk is his, however many there were. */
+	choice->walks++;
+	if (!choice->victim || tbtf_judge_again(choice, choice->victim, choice->band))
+		return;
+	put_task_struct(choice->victim);
+	choice->victim = NULL;
+	choice->candidates = 0;
+	choice->respawning = 0;
+	choice->walks = TBTF_SHARER_WALKS;
+	scan(choice, rng);
 }
 
 static bool none_beyond(unsigned long cursor)
@@ -192,7 +209,7 @@ bool tbtf_victim_pick(struct tbtf_choice *choice)
 	tbtf_rng_begin(&rng, atomic64_add_return(TBTF_RNG_STEP, &rng_seed));
 	if (sample(choice, &rng))
 		return true;
-	scan_all(choice, rng);
+	scan_all(choice, &rng);
 	return choice->victim;
 }
 
