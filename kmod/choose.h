@@ -28,11 +28,16 @@ static inline void tbtf_size_reckon(struct tbtf_size *ret, unsigned long anon, u
 	ret->size = ret->worth + file + shmem;
 }
 
-/* P's size; @usage is that of the cgroup that made the mark, or 0. */
+/*
+ * P's size; @usage is that of the cgroup that made the mark, or 0. A sum that
+ * wrapped would make P small, and leave nobody who is smaller.
+ */
 static inline unsigned long tbtf_size_protected(const struct tbtf_size *size,
 						unsigned long hugetlb, unsigned long usage)
 {
-	return max(size->size + hugetlb, usage);
+	unsigned long own = size->size + hugetlb;
+
+	return own < hugetlb ? ULONG_MAX : max(own, usage);
 }
 
 static inline bool tbtf_size_smaller(const struct tbtf_size *size, unsigned long p_pages)

@@ -49,7 +49,7 @@ void tbtf_likelihood(struct tbtf_candidate *entries, u32 count, u32 band, unsign
 		if (policy == TBTF_POLICY_LARGEST)
 			c->likelihood = c == first ? 1000000 : 0;
 		else if (policy == TBTF_POLICY_WEIGHTED && total)
-			c->likelihood = div64_u64(c->size_kb * 1000000, total);
+			c->likelihood = mul_u64_u64_div_u64(c->size_kb, 1000000, total);
 		else
 			c->likelihood = div64_u64(1000000, n);
 	}
