@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tbtf - the tests that need no kernel of ours: library, command, manuals
+# tbtf - the tests that need no kernel: the module's pure parts, library, command, manuals
 #
 # Copyright (C) 2026 The tbtf authors
 #
@@ -50,7 +50,10 @@ build()
 	make -s -C userspace OUT="$OUT" VERSION=test CFLAGS="-O1 -g $SANITIZE" \
 		LDFLAGS="$SANITIZE" "$OUT/libtbtf.a" "$OUT/libtbtf.so.1" "$OUT/tbtf" \
 		"$OUT/tbtf-off" > "$tmp/build" 2>&1 &&
-	build_unit >> "$tmp/build" 2>&1
+	build_unit >> "$tmp/build" 2>&1 &&
+	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
+	build_pure futile futile >> "$tmp/build" 2>&1 &&
+	build_pure episode slots ladder >> "$tmp/build" 2>&1
 }
 
 build_unit()
@@ -64,12 +67,29 @@ build_unit()
 		"${objects[@]}" "$OUT/libtbtf.a"
 }
 
+# build_pure NAME PART...: unit_NAME.c with those pure parts of the module (kmod/pure.h)
+build_pure()
+{
+	local name=$1 parts
+
+	shift
+	parts=("${@/#/kmod/}")
+	parts=("${parts[@]/%/.c}")
+	# shellcheck disable=SC2086 # several words
+	${CC:-gcc} -std=gnu11 -Wall -Wextra -Werror -O1 -g $SANITIZE -Iselftests/host -Ikmod/uapi \
+		-o "$OUT/unit_$name" "selftests/host/unit_$name.c" \
+		"${parts[@]}" -lm
+}
+
 echo "TAP version 13"
 {
 	if build; then
 		echo "ok everything builds with sanitizers"
 		mkdir "$tmp/unit"
 		part unit "$OUT/unit" "$tmp/unit"
+		part unit_choose "$OUT/unit_choose"
+		part unit_futile "$OUT/unit_futile"
+		part unit_episode "$OUT/unit_episode"
 		part cli selftests/host/cli.sh
 		part doctor selftests/host/doctor.sh
 		part docs selftests/host/docs.sh

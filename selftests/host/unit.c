@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,22 +17,9 @@
 
 #include "../../userspace/tbtf/cmd.h"
 #include "../../userspace/tbtf/json.h"
+#include "unit.h"
 
-static int failed;
 static char dir[PATH_LEN];	/* ours, empty at first */
-
-__attribute__((format(printf, 2, 3)))
-static void result(bool good, const char *format, ...)
-{
-	va_list args;
-
-	printf("%s ", good ? "ok" : "not ok");
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	failed += !good;
-}
 
 static void same(const char *what, const char *got, const char *wanted)
 {
@@ -42,13 +28,6 @@ static void same(const char *what, const char *got, const char *wanted)
 	result(good, "%s", what);
 	if (!good)
 		printf("# got    %s\n# wanted %s\n", got, wanted);
-}
-
-static void is(const char *what, long long got, long long wanted)
-{
-	result(got == wanted, "%s", what);
-	if (got != wanted)
-		printf("# got %lld, wanted %lld\n", got, wanted);
 }
 
 static void put(const char *name, const char *text)
