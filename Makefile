@@ -83,7 +83,8 @@ endif
 endif
 
 # kbuild writes beside the sources, so it is given links to them: the tree
-# stays clean, and several kernels can be built for side by side.
+# stays clean, and several kernels can be built for side by side. Where it finds
+# no vmlinux, type information is added afterwards.
 mirror: kernel-found
 	$(Q)mkdir -p $(KMOD)
 	$(Q)cp -rsu --remove-destination $(TOP)/kmod $(TOP)/Kbuild $(KMOD)/
@@ -91,7 +92,9 @@ mirror: kernel-found
 
 kmod: mirror
 	@echo '  KMOD    $(KVER)'
-	$(Q)flock $(KMOD)/.lock $(MAKE) -C $(KERNELDIR) M=$(KMOD) $(KMOD_ARGS) modules
+	$(Q)flock $(KMOD)/.lock $(MAKE) -C $(KERNELDIR) M=$(KMOD) $(KMOD_ARGS) \
+		$(if $(wildcard $(KERNELDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=) modules
+	$(Q)bpf/kernel-btf $(KVER) $(KERNELDIR) $(KMOD)/tbtf.ko
 
 # --- user space and tests -------------------------------------------------
 
@@ -120,6 +123,7 @@ uninstall: kernel-found
 # Each first installs what is missing, then starts over: only then is it known
 # which kernel there is.
 check demo bench: deps
+	$(Q)$(MAKE) kselftest vm-kernel $(if $(kernel_given),,KVER=$(VM_KVER))
 	$(Q)$(MAKE) vm-$@ $(if $(kernel_given),,KVER=$(VM_KVER))
 
 vm-kernel:
@@ -147,7 +151,7 @@ vm-style: kernel-found kselftest
 # --- what is needed -------------------------------------------------------
 
 PACKAGES := gcc libc6-dev make kmod cpio xz-utils perl pkg-config sparse groff-base busybox-static \
-	qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1
+	qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole
 
 deps:
 	$(Q)missing=; for p in $(PACKAGES); do \
@@ -174,18 +178,17 @@ LINUX		:= $(OUTPUT)/cache/linux
 LINUX_SOURCE	= $(lastword $(shell ls /usr/src/linux-source-*.tar.xz 2>/dev/null | sort -V))
 LINUX_FILES	:= tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h \
 	tools/testing/selftests/lib.mk scripts/checkpatch.pl scripts/spelling.txt \
-	scripts/const_structs.checkpatch
+	scripts/const_structs.checkpatch scripts/extract-vmlinux
 
-kselftest: $(LINUX)/.done
+kselftest: $(addprefix $(LINUX)/,$(LINUX_FILES))
 
-$(LINUX)/.done:
+$(addprefix $(LINUX)/,$(LINUX_FILES)) &:
 	@[ -n "$(LINUX_SOURCE)" ] || \
 		{ echo 'make: the package linux-source-6.1 is needed (make deps)' >&2; exit 1; }
 	@echo '  UNPACK  $(notdir $(LINUX_SOURCE))'
 	$(Q)mkdir -p $(LINUX)
 	$(Q)xz -T0 -dc $(LINUX_SOURCE) | tar -x --strip-components=1 -C $(LINUX) \
 		$(addprefix $(basename $(basename $(notdir $(LINUX_SOURCE))))/,$(LINUX_FILES))
-	$(Q)touch $@
 
 # --------------------------------------------------------------------------
 
