@@ -219,7 +219,7 @@ vm_accel()
 declare -A VM
 vm_defaults()
 {
-	VM=([mem]=256 [smp]=2 [timeout]=60 [append]="" [qopt]="" [thread]=multi
+	VM=([mem]=256 [smp]=2 [timeout]=60 [append]="" [qopt]="" [thread]=""
 	    [numa]=1 [accel]="" [icount]="" [module]=yes [params]="" [load]=""
 	    [adj]=-1000 [expect]="" [files]="")
 }
@@ -257,7 +257,7 @@ vm_check()
 			vm_die "$1: $key=${VM[$key]}: a number above 0 is expected"
 	done
 	[[ ${VM[adj]} =~ ^-?[0-9]+$ ]] || vm_die "$1: adj=${VM[adj]}: -1000 to 1000 is expected"
-	[[ ${VM[thread]} =~ ^(multi|single)$ ]] || vm_die "$1: thread=${VM[thread]}: multi or single is expected"
+	[[ ${VM[thread]} =~ ^(|multi|single)$ ]] || vm_die "$1: thread=${VM[thread]}: multi or single is expected"
 	[[ ${VM[module]} =~ ^(yes|no)$ ]] || vm_die "$1: module=${VM[module]}: yes or no is expected"
 	[[ ${VM[accel]} =~ ^(|tcg|kvm)$ ]] || vm_die "$1: accel=${VM[accel]}: tcg or kvm is expected"
 	[[ ${VM[expect]} =~ ^(|panic)$ ]] || vm_die "$1: expect=${VM[expect]}: panic is expected"
@@ -291,7 +291,7 @@ vm_overlay()
 # QEMU gave; what QEMU said is in $VM_JOB/qemu.
 vm_boot()
 {
-	local console=$1 verdict=$2 args=() words accel n rc=0
+	local console=$1 verdict=$2 args=() words accel thread=${VM[thread]} n rc=0
 
 	accel=${VM[accel]:-$(vm_accel)}
 	[ -z "${VM[icount]}" ] || accel=tcg
@@ -300,8 +300,11 @@ vm_boot()
 	elif [ -n "${VM[icount]}" ]; then
 		args+=(-accel "tcg,thread=single" -icount "${VM[icount]}" -cpu "max,-cx16")
 	else
+		# Loading the module switches ftrace hooks on: code is patched while other
+		# CPUs run it, which QEMU's TCG gets wrong where each has its own thread.
+		[ -n "$thread" ] || [ "${VM[module]}" = no ] || thread=single
 		# cmpxchg16b of QEMU 7.2's TCG now and then corrupts EFLAGS.
-		args+=(-accel "tcg,thread=${VM[thread]}" -cpu "max,-cx16")
+		args+=(-accel "tcg,thread=${thread:-multi}" -cpu "max,-cx16")
 	fi
 	args+=(-m "${VM[mem]}" -nodefaults -no-reboot -monitor none -display none)
 	if [ "${VM[numa]}" -gt 1 ]; then
