@@ -10,9 +10,10 @@
 #include <linux/fs.h>
 #include <linux/kobject.h>
 #include <linux/miscdevice.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/string.h>
+
+#include "ksym.h"
 
 static char *what = "";
 module_param(what, charp, 0444);
@@ -33,13 +34,16 @@ static struct miscdevice device = {
 
 static int __init rival_init(void)
 {
+	struct kobject **mm = (struct kobject **)test_data("mm_kobj");
 	int err = -EINVAL;
 
+	if (!mm)
+		return -ENOENT;
 	if (!strcmp(what, "device")) {
 		err = misc_register(&device);
 		registered = !err;
 	} else if (!strcmp(what, "sysfs")) {
-		kobj = kobject_create_and_add("tbtf", mm_kobj);
+		kobj = kobject_create_and_add("tbtf", *mm);
 		err = kobj ? 0 : -EEXIST;
 	}
 	return err;
