@@ -13,6 +13,7 @@
 #include <linux/linkage.h>
 #include <linux/objtool.h>
 #include <asm/frame.h>
+#include <asm/ibt.h>
 
 /*
  * Go on at %rax. By a return, which indirect branch tracking does not look at:
@@ -36,8 +37,10 @@ SYM_FUNC_START(tbtf_call)
 SYM_FUNC_END(tbtf_call)
 STACK_FRAME_NON_STANDARD tbtf_call
 
+/* ENDBR is for objtool: ftrace comes here by a return. */
 .macro ENTRY_DECIDED_BY entry:req decide:req
 SYM_FUNC_START(\entry)
+	ENDBR
 	FRAME_BEGIN
 	push	%rdi
 	push	%rsi
