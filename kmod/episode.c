@@ -676,7 +676,7 @@ void tbtf_episode_knob_set(void)
 	if (!slots.episodes)
 		return;		/* a module parameter, before the table is there */
 	tbtf_wait_wake();
-	mod_delayed_work(system_wq, &close_work, 0);
+	mod_delayed_work(system_percpu_wq, &close_work, 0);
 }
 
 /**

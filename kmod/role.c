@@ -130,7 +130,7 @@ static void schedule_refill(unsigned int ms)
 	if (stopped || !nr_cgroups)
 		return;
 	if (ms < TBTF_CGROUP_SWEEP_MS)
-		mod_delayed_work(system_wq, &refill_work, msecs_to_jiffies(ms));
+		mod_delayed_work(system_percpu_wq, &refill_work, msecs_to_jiffies(ms));
 	else
 		schedule_delayed_work(&refill_work, msecs_to_jiffies(ms));
 }

@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
+#include <linux/workqueue.h>
 
 #include "probed.h"
 
@@ -39,6 +40,11 @@
 /* v6.18 made mm->flags a bitmap with accessors; goes with 6.12. */
 #if !TBTF_HAS_MM_FLAGS_TEST
 #define mm_flags_test(flag, mm)			test_bit(flag, &(mm)->flags)
+#endif
+
+/* v6.17 says in the name of the common workqueue which one it is; goes with 6.1. */
+#if !TBTF_HAS_SYSTEM_PERCPU_WQ
+#define system_percpu_wq	system_wq
 #endif
 
 /* An io_uring or vhost worker: it runs on behalf of a process, and returns to no user space. */
