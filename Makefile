@@ -20,21 +20,36 @@ endif
 kernel_given	:= $(strip $(foreach v,KVER KERNELDIR,$(filter command environment,$(firstword $(origin $(v))))))
 
 # The kernel to build for: KERNELDIR=, or KVER=, or the running one, or, where
-# that has no headers, the newest that has.
+# that has no headers, the newest that has. KVER=6.12 is short for a kernel of
+# Debian's, and one whose headers are not installed is fetched (selftests/vm/kernel):
+# before anything else, for then its name is known, but only where one is needed.
 release		= $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 			$(1)/include/generated/utsrelease.h 2>/dev/null)
 have_headers	= $(patsubst %/include/generated/utsrelease.h,%,$(firstword $(wildcard \
 			$(addsuffix /include/generated/utsrelease.h,/lib/modules/$(1)/build /usr/src/linux-headers-$(1)))))
+fetched_headers	= $(patsubst %/,%,$(dir $(wildcard $(OUTPUT)/cache/kernel/$(1)/build/Makefile)))
+kernel_goals	:= $(filter all kernel-found mirror kmod selftests install uninstall vm-%,$(or $(MAKECMDGOALS),all))
 newest_headers	= $(lastword $(shell ls -d /lib/modules/*/build/include/generated \
 			/usr/src/linux-headers-*/include/generated 2>/dev/null | \
 			sed 's,/lib/modules/,,; s,/usr/src/linux-headers-,,; s,/.*,,' | sort -uV))
 ifneq ($(KERNELDIR),)
 KVER		:= $(call release,$(KERNELDIR))
 else
+ifneq ($(and $(kernel_given),$(kernel_goals)),)
+ifeq ($(call have_headers,$(KVER)),)
+override KVER	:= $(or $(shell selftests/vm/kernel -n '$(KVER)'),$(error no kernel $(KVER)))
+ifneq ($(if $(call have_headers,$(KVER))$(call fetched_headers,$(KVER)),,$(filter %-cloud-amd64,$(KVER))),)
+fetched		:= $(or $(shell selftests/vm/kernel '$(KVER)'),$(error no kernel $(KVER)))
+endif
+endif
+endif
 KVER		?= $(or $(if $(call have_headers,$(shell uname -r)),$(shell uname -r)),$(newest_headers))
 KVER		:= $(KVER)
-KERNELDIR	:= $(if $(KVER),$(call have_headers,$(KVER)))
+KERNELDIR	:= $(if $(KVER),$(or $(call have_headers,$(KVER)),$(call fetched_headers,$(KVER))))
 endif
+# What builds for it. Tools made for a newer C library run in a root of their own.
+build_root	:= $(if $(filter $(OUTPUT)/%,$(KERNELDIR)),$(wildcard $(OUTPUT)/cache/kernel/$(KVER)/root))
+KBUILD		= $(if $(build_root),selftests/vm/inroot $(build_root) )$(MAKE) -C $(KERNELDIR)
 KMOD		:= $(OUTPUT)/kmod/$(KVER)
 
 # clang cannot build for a kernel that gcc built, but it can read the sources.
@@ -61,9 +76,12 @@ help:
 	@echo 'make uninstall       the opposite'
 	@echo 'make demo            watch it: two VMs, with the mark and without'
 	@echo 'make check           all tests, in VMs; TESTS="test_a test_b": only these'
+	@echo 'make check KVER=6.12 ... on the newest kernel 6.12 of Debian (7.3, 6.12+deb12, newest)'
+	@echo 'make check-smoke     a few of them: KVER= another kernel, in some minutes'
+	@echo 'make check-matrix    all tests on all supported kernels: $(KERNELS)'
 	@echo 'make bench           the figures, in VMs'
 	@echo 'make style           checkpatch, sparse and our own rules'
-	@echo 'make deps            install the Debian packages that these five need'
+	@echo 'make deps            install the Debian packages that these need'
 	@echo 'make kmod|userspace|selftests    one part'
 	@echo 'make clean           what was built; distclean: the downloads as well'
 	@echo 'V=1 shows commands; LLVM=1 builds with clang (for a kernel that gcc built: to see'
@@ -92,7 +110,7 @@ mirror: kernel-found
 
 kmod: mirror
 	@echo '  KMOD    $(KVER)'
-	$(Q)flock $(KMOD)/.lock $(MAKE) -C $(KERNELDIR) M=$(KMOD) $(KMOD_ARGS) \
+	+$(Q)flock $(KMOD)/.lock $(KBUILD) M=$(KMOD) $(KMOD_ARGS) \
 		$(if $(wildcard $(KERNELDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=) modules
 	$(Q)bpf/kernel-btf $(KVER) $(KERNELDIR) $(KMOD)/tbtf.ko
 
@@ -102,7 +120,7 @@ userspace:
 	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace all
 
 selftests: userspace kselftest
-	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests KVER=$(KVER) KERNELDIR=$(KERNELDIR) all
+	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests KVER=$(KVER) KBUILD='$(KBUILD)' all
 
 # --- install --------------------------------------------------------------
 
@@ -122,9 +140,18 @@ uninstall: kernel-found
 
 # Each first installs what is missing, then starts over: only then is it known
 # which kernel there is.
-check demo bench: deps
+check check-smoke demo bench: deps
 	$(Q)$(MAKE) kselftest vm-kernel $(if $(kernel_given),,KVER=$(VM_KVER))
 	$(Q)$(MAKE) vm-$@ $(if $(kernel_given),,KVER=$(VM_KVER))
+
+# What is supported, by the names that selftests/vm/kernel knows.
+KERNELS		?= 6.1 6.12+deb12 6.12+deb13 newest
+# What shows in some minutes whether the module works on a kernel at all.
+SMOKE		:= test_load test_prctl test_device test_cgroup_role test_knobs test_trace \
+	test_global test_memcg test_exhausted
+
+check-matrix: deps
+	$(Q)selftests/vm/matrix '$(KERNELS)' $(TESTS)
 
 vm-kernel:
 	$(Q)selftests/vm/kernel $(KVER) >/dev/null
@@ -132,6 +159,9 @@ vm-kernel:
 vm-check: all vm-kernel
 	$(Q)selftests/vm/selfcheck
 	$(Q)selftests/vm/run -k $(KVER) $(TESTS)
+
+vm-check-smoke:
+	$(Q)$(MAKE) vm-check TESTS='$(SMOKE)'
 
 vm-demo: kmod vm-kernel
 	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests demo
@@ -152,6 +182,15 @@ vm-style: kernel-found kselftest
 
 PACKAGES := gcc libc6-dev make kmod cpio xz-utils perl pkg-config sparse groff-base busybox-static \
 	qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole
+
+# For a kernel of another release: its root needs mmdebstrap.
+KERNEL_PACKAGES := mmdebstrap
+ifneq ($(and $(kernel_given),$(filter-out 6.1 6.1.%,$(KVER))),)
+ifeq ($(KERNELDIR)$(call have_headers,$(KVER)),)
+PACKAGES += $(KERNEL_PACKAGES)
+endif
+endif
+check-matrix: PACKAGES += $(KERNEL_PACKAGES)
 
 deps:
 	$(Q)missing=; for p in $(PACKAGES); do \
@@ -193,10 +232,10 @@ $(addprefix $(LINUX)/,$(LINUX_FILES)) &:
 # --------------------------------------------------------------------------
 
 clean:
-	rm -rf $(OUTPUT)/kmod $(OUTPUT)/kmod-clang $(OUTPUT)/userspace $(OUTPUT)/selftests $(OUTPUT)/results $(OUTPUT)/vm $(OUTPUT)/lint
+	rm -rf $(OUTPUT)/kmod $(OUTPUT)/kmod-clang $(OUTPUT)/userspace $(OUTPUT)/selftests $(OUTPUT)/results $(OUTPUT)/matrix $(OUTPUT)/vm $(OUTPUT)/lint
 
 distclean:
 	rm -rf $(OUTPUT)
 
-.PHONY: all help kernel-found mirror kmod userspace selftests install uninstall check demo bench \
-	vm-kernel vm-check vm-style vm-demo vm-bench style deps kselftest clean distclean
+.PHONY: all help kernel-found mirror kmod userspace selftests install uninstall check check-smoke \
+	check-matrix demo bench vm-kernel vm-check vm-check-smoke vm-style vm-demo vm-bench style deps kselftest clean distclean
