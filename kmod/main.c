@@ -57,7 +57,8 @@ teardown_mark:
 	tbtf_mark_teardown();
 teardown_episode:
 	tbtf_episode_teardown();
-	return err;
+	/* Of EEXIST modprobe thinks that the module is there already, and all is well. */
+	return err == -EEXIST ? -EBUSY : err;
 }
 
 static void __exit tbtf_exit(void)
