@@ -463,6 +463,9 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	p = find_protected(oc);
 	if (!p) {
 		tbtf_stat_inc(passes);
+		/* Whoever is asked for next does not die in its place as well. */
+		if (tbtf_role_anyone_protected())
+			tbtf_leaving_note(oc, chosen);
 		return false;
 	}
 	/* The kernel kills nobody then: no need of another. */
@@ -484,6 +487,12 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	}
 	ep = enter(oc, true);
 	ep->rounds++;
+	if (!is_sysrq(oc) && !dry && tbtf_leaving(oc)) {
+		put_task_struct(chosen);
+		oc->chosen = (void *)-1UL;
+		leave(ep, true);
+		return true;
+	}
 	if (sacrifice(ep, oc, p, &choice, &futile)) {
 		record(ep, oc, &choice, dry);
 		tbtf_ladder_sacrificed(ep);
@@ -508,6 +517,8 @@ bool tbtf_episode_kill(struct oom_control *oc)
 		/* substitute = always, but the kernel's choice is not protected: it stands. */
 		tbtf_stat_inc(passes);
 	}
+	if (!ended && !dry)
+		tbtf_leaving_note(oc, oc->chosen);
 	leave(ep, true);
 	return ended;
 }
@@ -698,6 +709,7 @@ int tbtf_episode_setup(void)
  */
 void tbtf_episode_teardown(void)
 {
+	tbtf_leaving_teardown();
 	cancel_delayed_work_sync(&close_work);
 	close_idle(NULL);
 	kvfree(slots.episodes);

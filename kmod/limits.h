@@ -36,6 +36,16 @@
 #define TBTF_MAX_KILLS_LIMIT		1024
 
 /*
+ * So long nobody else is sacrificed while the address space of a victim is being
+ * taken down. That takes a millisecond for each 10 MB or so, but the mappings are
+ * closed in the course of it, and a driver or a filesystem that hangs there must
+ * not hold up everybody else. So many victims are remembered: more die within a
+ * second only where several cgroups are out of memory at once.
+ */
+#define TBTF_LEAVING_MS			1000
+#define TBTF_LEAVING_NR			8
+
+/*
  * In an OOM of order > 0 beside plenty of single pages, memory is in pieces,
  * not gone, and the pages of a random process do not fit them together.
  */

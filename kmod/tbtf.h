@@ -10,6 +10,7 @@
  * M: mark_lock (mark.c); read under RCU
  * C: role_lock (role.c); read under RCU
  * E: episode_lock (episode.c)
+ * L: leaving_lock (leaving.c)
  * O: oom_lock of the kernel
  * A: atomic, or a single word written with WRITE_ONCE
  *
@@ -20,6 +21,7 @@
  *     task_lock of a candidate
  *     episode_lock
  *     mark_lock (task_lock of the one marked inside it)
+ *     leaving_lock
  *     role_lock (taken under cgroup_mutex with interrupts off, too: cgroup_rmdir)
  * No two of tbtf's own are ever held together, and no two task_locks; nothing of
  * tbtf's is held while it takes oom_lock again after a wait.
@@ -207,6 +209,11 @@ unsigned int tbtf_episode_open(void);
 void tbtf_episode_knob_set(void);
 int tbtf_episode_setup(void);
 void tbtf_episode_teardown(void);
+
+/* leaving.c: victims whose memory is on its way */
+void tbtf_leaving_note(const struct oom_control *oc, struct task_struct *victim);
+bool tbtf_leaving(const struct oom_control *oc);
+void tbtf_leaving_teardown(void);
 
 /* wait.c: who waits for memory, where, and for how long */
 enum tbtf_wait {

@@ -63,6 +63,13 @@ static inline unsigned long tbtf_mm_hugetlb_pages(struct mm_struct *mm)
 #endif
 }
 
+/* Its last user gone: is all that was mapped given back? Of an mm held by mmgrab(). */
+static inline bool tbtf_mm_torn_down(const struct mm_struct *mm)
+{
+	/* exit_mmap() destroys the tree of mappings when their pages are free. */
+	return mtree_empty(&mm->mm_mt);
+}
+
 /* The probe of sched_process_exit; v6.16 told it whether the whole group dies. */
 #if TBTF_HAS_EXIT_GROUP_DEAD
 #define TBTF_EXIT_PROBE(name, task)	\
