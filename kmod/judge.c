@@ -86,9 +86,9 @@ bool tbtf_judge_dying(struct task_struct *task)
 
 static void size_of_mm(struct mm_struct *mm, struct tbtf_size *ret)
 {
-	tbtf_size_reckon(ret, get_mm_counter(mm, MM_ANONPAGES), get_mm_counter(mm, MM_SWAPENTS),
-			 mm_pgtables_bytes(mm), get_mm_counter(mm, MM_FILEPAGES),
-			 get_mm_counter(mm, MM_SHMEMPAGES));
+	tbtf_size_reckon(ret, tbtf_mm_counter(mm, MM_ANONPAGES), tbtf_mm_counter(mm, MM_SWAPENTS),
+			 mm_pgtables_bytes(mm), tbtf_mm_counter(mm, MM_FILEPAGES),
+			 tbtf_mm_counter(mm, MM_SHMEMPAGES));
 }
 
 struct sizes {

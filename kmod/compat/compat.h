@@ -47,6 +47,16 @@
 #define system_percpu_wq	system_wq
 #endif
 
+/*
+ * The counters of an mm, as this kernel's oom_badness() reads them: since v6.2
+ * they are per CPU, and roughly right; later the OOM killer sums them up.
+ */
+#if TBTF_HAS_GET_MM_RSS_SUM
+#define tbtf_mm_counter(mm, member)		get_mm_counter_sum(mm, member)
+#else
+#define tbtf_mm_counter(mm, member)		get_mm_counter(mm, member)
+#endif
+
 /* An io_uring or vhost worker: it runs on behalf of a process, and returns to no user space. */
 #ifdef PF_USER_WORKER
 #define TBTF_PF_USER_WORKER	(PF_USER_WORKER | PF_IO_WORKER)
