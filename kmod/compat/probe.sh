@@ -9,13 +9,16 @@
 #
 # For each PROBE, .../has_x.c, HEADER gets "#define TBTF_HAS_X 1" if it compiles,
 # and 0 if it does not. Version numbers are not asked: distributions backport.
-# What the compiler said is kept in probed.log, beside HEADER.
+# A PROBE .../need_x.c must compile. Its second line, a comment, says what it is
+# that the module cannot do without, and it is printed where it is missing: a
+# kernel newer than known is refused in words. What the compiler said is kept in
+# probed.log, beside HEADER.
 set -eu
 
 out=$1
 cc=$2
 shift 2
-log=${out%.h}.log
+log=$(cd "${out%/*}" && pwd)/$(basename "$out" .h).log
 tmp=$(mktemp -d "${out%/*}/probe.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -42,6 +45,7 @@ for probe; do
 	if try "$name" "$probe"; then : > "$tmp/$name.ok"; fi &
 done
 wait
+: > "$tmp/missing"
 
 : > "$log"
 {
@@ -51,11 +55,21 @@ wait
 		name=${name%.c}
 		have=0
 		[ ! -e "$tmp/$name.ok" ] || have=1
-		echo "#define TBTF_$(echo "$name" | tr '[:lower:]' '[:upper:]') $have"
+		[ "${name#need_}" = "$name" ] || [ "$have" = 1 ] ||
+			sed -n '2s,^/\* \(.*\) \*/$,  \1,p' "$probe" >> "$tmp/missing"
+		[ "${name#need_}" != "$name" ] || echo "#define TBTF_$(echo "$name" | tr '[:lower:]' '[:upper:]') $have"
 		{
 			echo "== $name: $have"
 			cat "$tmp/$name.log"
 		} >> "$log"
 	done
 } > "$tmp/header"
+if [ -s "$tmp/missing" ]; then
+	{
+		echo "tbtf: no module can be built for this kernel. It has not, or not as tbtf knows it:"
+		cat "$tmp/missing"
+		echo "tbtf: what the compiler said is in $log (Documentation/design/kernels.rst)"
+	} >&2
+	exit 1
+fi
 mv "$tmp/header" "$out"
