@@ -55,6 +55,8 @@ static struct tbtf_slots slots;		/* E, once the table is there */
 
 /* O: the kill under way is the ladder's end: memory.oom.group does as it likes. */
 static bool final_kill;
+/* O: of the kill under way, the cgroup that hit its limit, or NULL. */
+static struct mem_cgroup *kill_scope;
 
 static void close_idle(struct work_struct *work);
 static DECLARE_DELAYED_WORK(close_work, close_idle);
@@ -192,13 +194,15 @@ static void close_idle(struct work_struct *work)
 	spin_unlock(&episode_lock);
 }
 
-/* An order > 0, while single pages are there: compaction has failed, not the machine. */
-static bool fragmented(const struct oom_control *oc)
+/* Is there more than the kernel wants to see before it kills? */
+static bool has_memory(const struct oom_control *oc)
 {
 	struct zoneref *ref;
 	struct zone *zone;
 
-	if (oc->memcg || oc->order <= 0 || !oc->zonelist)
+	if (oc->memcg)
+		return tbtf_wait_available(oc) >= 1UL << oc->order;
+	if (!oc->zonelist)
 		return false;
 	for (ref = oc->zonelist->_zonerefs; ref->zone; ref++) {
 		zone = ref->zone;
@@ -217,6 +221,27 @@ static bool fragmented(const struct oom_control *oc)
 static bool is_sysrq(const struct oom_control *oc)
 {
 	return oc->order == -1;
+}
+
+/* An order > 0, while single pages are there: compaction has failed, not the machine. */
+static bool fragmented(const struct oom_control *oc)
+{
+	return !oc->memcg && oc->order > 0 && has_memory(oc);
+}
+
+/*
+ * Has the last kill been enough after all? The kernel has looked for pages before
+ * it came here, but one that is preempted since may have slept through the end of
+ * the victim. That pages are free does not always mean that this allocation may
+ * have them, so it is believed a few times after each kill only.
+ */
+static bool has_come(struct tbtf_episode *ep, const struct oom_control *oc)
+{
+	if (ep->looks >= TBTF_LOOKS || (!oc->memcg && oc->order > 0) || is_sysrq(oc) ||
+	    !has_memory(oc))
+		return false;
+	ep->looks++;
+	return true;
 }
 
 /*
@@ -373,6 +398,7 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 			      ktime_get_boottime_ns(), choice->victim_size.worth,
 			      tbtf_wait_available(oc));
 	ep->freed_kb += rec.worth_kb;
+	ep->looks = 0;
 	trace_tbtf_sacrifice(&rec);
 	if (choice->scanned)
 		tbtf_stat_inc(scanned);
@@ -422,6 +448,20 @@ static bool sacrifice(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 	return false;
 }
 
+/* Pages are on their way: all that is wanted is that their owner gets the CPU. */
+static void wait_for_leaving(struct oom_control *oc)
+{
+	struct tbtf_episode *ep = enter(oc, false);
+
+	tbtf_stat_inc(leaving);
+	if (!ep)
+		return;
+	ep->rounds++;
+	if (tbtf_wait_kind(ep, oc) != TBTF_WAIT_NOT)
+		tbtf_wait_in_oom(ep, oc, TBTF_WAIT_JIFFY);
+	leave(ep, true);
+}
+
 /* Whom is this OOM about to hurt that is too big to fail? */
 static struct task_struct *find_protected(const struct oom_control *oc)
 {
@@ -450,9 +490,10 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	struct tbtf_choice choice;
 	struct tbtf_episode *ep;
 	enum tbtf_futile futile;
-	bool ended = false, progress, dry;
+	bool found, ended = false, progress, dry;
 
 	final_kill = false;
+	kill_scope = oc->memcg;
 	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping))
 		return false;
 	tbtf_stat_inc(rounds);
@@ -465,7 +506,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 		tbtf_stat_inc(passes);
 		/* Whoever is asked for next does not die in its place as well. */
 		if (tbtf_role_anyone_protected())
-			tbtf_leaving_note(oc, chosen);
+			tbtf_leaving_note(chosen, oc->memcg);
 		return false;
 	}
 	/* The kernel kills nobody then: no need of another. */
@@ -475,6 +516,12 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	}
 
 	dry = tbtf_knob(dry_run);
+	if (!dry && !is_sysrq(oc) && tbtf_leaving(oc->memcg)) {
+		wait_for_leaving(oc);
+		put_task_struct(chosen);
+		oc->chosen = (void *)-1UL;
+		return true;
+	}
 	/*
 	 * oom_kill_allocating_task: nothing was selected, and so nobody has looked
 	 * whether somebody is dying already; the victim would have been the caller.
@@ -487,13 +534,14 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	}
 	ep = enter(oc, true);
 	ep->rounds++;
-	if (!is_sysrq(oc) && !dry && tbtf_leaving(oc)) {
+	found = sacrifice(ep, oc, p, &choice, &futile);
+	if (found && !dry && has_come(ep, oc)) {
+		tbtf_stat_inc(leaving);
+		put_task_struct(choice.victim);
 		put_task_struct(chosen);
 		oc->chosen = (void *)-1UL;
-		leave(ep, true);
-		return true;
-	}
-	if (sacrifice(ep, oc, p, &choice, &futile)) {
+		ended = true;
+	} else if (found) {
 		record(ep, oc, &choice, dry);
 		tbtf_ladder_sacrificed(ep);
 		if (dry) {
@@ -518,7 +566,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 		tbtf_stat_inc(passes);
 	}
 	if (!ended && !dry)
-		tbtf_leaving_note(oc, oc->chosen);
+		tbtf_leaving_note(oc->chosen, oc->memcg);
 	leave(ep, true);
 	return ended;
 }
@@ -644,8 +692,11 @@ bool tbtf_episode_spares_member(struct task_struct *task)
 {
 	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || final_kill)
 		return false;
-	if (!tbtf_judge_shielded(task) || tbtf_judge_dying(task))
+	if (!tbtf_judge_shielded(task) || tbtf_judge_dying(task)) {
+		if (tbtf_role_anyone_protected())
+			tbtf_leaving_note(task, kill_scope);
 		return false;
+	}
 	tbtf_stat_inc(group_spared);
 	return !tbtf_knob(dry_run);
 }

@@ -54,6 +54,7 @@ struct tbtf_episode {
 	unsigned int rounds;		/* O */
 	unsigned int kills;		/* O */
 	u64 freed_kb;			/* O: expected of these */
+	unsigned int looks;		/* O: rounds since the last that found memory there */
 	bool waiting;			/* O: past rung one, since: */
 	unsigned long waiting_since;	/* O: jiffies */
 	unsigned long decided;		/* O: jiffies of the last decision past rung one */

@@ -4,11 +4,16 @@
  *
  * Copyright (C) 2026 The tbtf authors
  *
- * The kernel kills nobody while a victim has not yet given back what it has. But
- * it looks away from a victim (MMF_OOM_SKIP) when the pages are unmapped, and
- * exit_mmap() frees them after that: whoever tries again in between would take
- * another life for nothing. So the address spaces of the last victims are held
- * on to, the kernel's own choices' as well, until nothing is mapped any more.
+ * exit_mmap() sets MMF_OOM_SKIP when it has unmapped all of a victim's memory, and
+ * from then on the kernel looks for the next one. But the pages, and all page
+ * tables, are given back a little later only. In between the task may lose the
+ * CPU: seldom without kernel preemption, most of the time with it. Who looks just
+ * then would kill one more for nothing.
+ *
+ * So the mm of those about to be killed is remembered, and whether it is in that
+ * last part of its life is asked before another is chosen. It is there from when
+ * nobody uses it until its tree of mappings is destroyed, which is the last thing
+ * that exit_mmap() does.
  */
 #include <linux/sched/mm.h>
 #include <linux/spinlock.h>
@@ -17,121 +22,146 @@
 #include "tbtf.h"
 
 struct leaving {
-	struct mm_struct *mm;		/* L: with a reference; NULL if the entry is free */
-	u64 cgroup;			/* L: id of that whose OOM it was; 0 for the machine */
-	unsigned long since;		/* L: jiffies of the kill */
+	struct mm_struct *mm;		/* with a reference to the struct, or NULL */
+	u64 memcg;			/* whose limit it died for; 0: the machine's */
+	unsigned long noted;		/* jiffies */
+	unsigned long waited;		/* jiffies since when, or 0 */
 };
 
 static DEFINE_SPINLOCK(leaving_lock);	/* L */
-static struct leaving leaving[TBTF_LEAVING_NR];
-static unsigned int next;		/* L: the oldest entry */
+static struct leaving leaving[TBTF_LEAVING_NR];	/* L */
 
-static void forget_old(struct work_struct *work);
-static DECLARE_DELAYED_WORK(forget_work, forget_old);
+static void forget_gone(struct work_struct *work);
+static DECLARE_DELAYED_WORK(forget_work, forget_gone);
 
-static void forget(struct leaving *l)
+static u64 scope_id(const struct mem_cgroup *memcg)
 {
-	lockdep_assert_held(&leaving_lock);
-	if (l->mm)
-		mmdrop(l->mm);
-	l->mm = NULL;
+	return memcg ? cgroup_id(memcg->css.cgroup) : 0;
 }
 
-static bool is_old(const struct leaving *l)
+/* In exit_mmap(), or past it? */
+static bool in_exit(const struct mm_struct *mm)
 {
-	return time_after(jiffies, l->since + msecs_to_jiffies(TBTF_LEAVING_MS));
+	return !atomic_read(&mm->mm_users);
 }
 
-static void forget_old(struct work_struct *work)
+static bool gone(const struct mm_struct *mm)
 {
-	unsigned int i;
-	bool again = false;
-
-	spin_lock(&leaving_lock);
-	for (i = 0; i < TBTF_LEAVING_NR; i++) {
-		if (is_old(&leaving[i]))
-			forget(&leaving[i]);
-		again |= !!leaving[i].mm;
-	}
-	spin_unlock(&leaving_lock);
-	if (again)
-		schedule_delayed_work(&forget_work, msecs_to_jiffies(TBTF_LEAVING_MS));
+	return in_exit(mm) && tbtf_mm_torn_down(mm);
 }
 
-static u64 scope_cgroup(const struct oom_control *oc)
+static void note_locked(struct task_struct *t, void *arg)
 {
-	return oc->memcg ? cgroup_id(oc->memcg->css.cgroup) : 0;
-}
+	struct leaving *new = arg;
 
-static void hold_mm(struct task_struct *task, void *ret_mm)
-{
-	mmgrab(task->mm);
-	*(struct mm_struct **)ret_mm = task->mm;
+	new->mm = t->mm;
+	mmgrab(new->mm);
 }
 
 /**
- * tbtf_leaving_note() - somebody is about to be killed
- * @oc: the OOM
- * @victim: by the kernel, of its own choice or of ours
+ * tbtf_leaving_note() - this process is about to be killed
+ * @victim: the process
+ * @memcg: whose limit it dies for; NULL: the machine's
  *
- * Context: under oom_lock.
+ * Context: under oom_lock; takes task_lock.
  */
-void tbtf_leaving_note(const struct oom_control *oc, struct task_struct *victim)
+void tbtf_leaving_note(struct task_struct *victim, struct mem_cgroup *memcg)
 {
-	struct mm_struct *mm = NULL;
-	struct leaving *l;
+	struct leaving *g, *place = &leaving[0], new = {
+		.memcg = scope_id(memcg),
+		.noted = jiffies,
+	};
+	struct mm_struct *drop;
 
 	rcu_read_lock();
-	tbtf_with_mm(victim, hold_mm, &mm);
+	tbtf_with_mm(victim, note_locked, &new);
 	rcu_read_unlock();
-	if (!mm)
+	if (!new.mm)
 		return;
+
 	spin_lock(&leaving_lock);
-	l = &leaving[next++ % TBTF_LEAVING_NR];
-	forget(l);
-	l->mm = mm;
-	l->cgroup = scope_cgroup(oc);
-	l->since = jiffies;
+	/* In its own place, if it was noted before; in an empty one; in the oldest. */
+	for (g = leaving; g < leaving + TBTF_LEAVING_NR; g++) {
+		if (g->mm == new.mm) {
+			place = g;
+			break;
+		}
+		if (place->mm && (!g->mm || time_before(g->noted, place->noted)))
+			place = g;
+	}
+	drop = place->mm;
+	*place = new;
 	spin_unlock(&leaving_lock);
-	schedule_delayed_work(&forget_work, msecs_to_jiffies(TBTF_LEAVING_MS) + 1);
+	if (drop)
+		mmdrop(drop);
+	schedule_delayed_work(&forget_work, msecs_to_jiffies(TBTF_LEAVING_SWEEP_MS));
 }
 
 /**
- * tbtf_leaving() - is memory on its way?
- * @oc: the OOM
- *
- * An address space that has users is the kernel's business, and its reaper's.
+ * tbtf_leaving() - is memory about to come that is nobody's already?
+ * @memcg: that is out of memory; NULL: the machine
  *
  * Context: under oom_lock.
- * Return: true if the last victims' has not all come back, where this OOM would
- * get some of it.
+ * Return: true if it is. For one victim no longer than TBTF_LEAVING_MS.
  */
-bool tbtf_leaving(const struct oom_control *oc)
+bool tbtf_leaving(const struct mem_cgroup *memcg)
 {
-	u64 cgroup = scope_cgroup(oc);
-	struct leaving *l;
-	bool ret = false;
+	unsigned long most = msecs_to_jiffies(TBTF_LEAVING_MS);
+	u64 scope = scope_id(memcg);
+	bool pending = false;
+	struct leaving *g;
 
 	spin_lock(&leaving_lock);
-	for (l = leaving; l < leaving + TBTF_LEAVING_NR && !ret; l++)
-		ret = l->mm && (!cgroup || l->cgroup == cgroup) && !is_old(l) &&
-			!atomic_read(&l->mm->mm_users) && !tbtf_mm_torn_down(l->mm);
+	for (g = leaving; g < leaving + TBTF_LEAVING_NR; g++) {
+		if (!g->mm || (scope && scope != g->memcg) || !in_exit(g->mm) || gone(g->mm))
+			continue;
+		if (!g->waited)
+			g->waited = jiffies ?: 1;
+		pending |= time_before(jiffies, g->waited + most);
+	}
 	spin_unlock(&leaving_lock);
-	return ret;
+	return pending;
+}
+
+/* Those that are gone, and those that take so long that nobody waits any more. */
+static void forget(bool all)
+{
+	struct mm_struct *drop[TBTF_LEAVING_NR];
+	unsigned int n = 0;
+	bool left = false;
+	struct leaving *g;
+
+	spin_lock(&leaving_lock);
+	for (g = leaving; g < leaving + TBTF_LEAVING_NR; g++) {
+		if (!g->mm)
+			continue;
+		if (all || gone(g->mm) ||
+		    time_after(jiffies, g->noted + msecs_to_jiffies(TBTF_LEAVING_KEEP_MS))) {
+			drop[n++] = g->mm;
+			g->mm = NULL;
+		} else {
+			left = true;
+		}
+	}
+	spin_unlock(&leaving_lock);
+	while (n)
+		mmdrop(drop[--n]);
+	if (left)
+		schedule_delayed_work(&forget_work, msecs_to_jiffies(TBTF_LEAVING_SWEEP_MS));
+}
+
+static void forget_gone(struct work_struct *work)
+{
+	forget(false);
 }
 
 /**
- * tbtf_leaving_teardown() - let go of all
+ * tbtf_leaving_teardown() - forget all
  *
  * Context: may sleep; no round is in progress, and none can begin.
  */
 void tbtf_leaving_teardown(void)
 {
-	unsigned int i;
-
 	cancel_delayed_work_sync(&forget_work);
-	spin_lock(&leaving_lock);
-	for (i = 0; i < TBTF_LEAVING_NR; i++)
-		forget(&leaving[i]);
-	spin_unlock(&leaving_lock);
+	forget(true);
 }

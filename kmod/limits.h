@@ -37,13 +37,22 @@
 
 /*
  * So long nobody else is sacrificed while the address space of a victim is being
- * taken down. That takes a millisecond for each 10 MB or so, but the mappings are
- * closed in the course of it, and a driver or a filesystem that hangs there must
- * not hold up everybody else. So many victims are remembered: more die within a
- * second only where several cgroups are out of memory at once.
+ * taken down, from when that was first seen. It takes a millisecond for each 10 MB
+ * or so, but the mappings are closed in the course of it, and a driver or a
+ * filesystem that hangs there must not hold up everybody else. So many victims are
+ * remembered, and so long (an mm is a few kilobytes): more die within a second
+ * only where several cgroups are out of memory at once.
  */
 #define TBTF_LEAVING_MS			1000
 #define TBTF_LEAVING_NR			8
+#define TBTF_LEAVING_SWEEP_MS		2000
+#define TBTF_LEAVING_KEEP_MS		60000
+
+/*
+ * After a kill so many rounds may find pages there that were not when the kernel
+ * looked. If there are more such, the pages are no use to the one who asks.
+ */
+#define TBTF_LOOKS			4
 
 /*
  * In an OOM of order > 0 beside plenty of single pages, memory is in pieces,

@@ -18,6 +18,7 @@
 	X(passes, "a round without a protected process: the kernel's choice stood") \
 	X(passes_origin, "a round in which the kernel chose a swapoff or KSM writer") \
 	X(passes_dying, "a round whose protected process was dying already")	\
+	X(leaving, "a round killed nobody: what the last victim had was on its way, or there") \
 	X(episodes, "an episode began")						\
 	X(outcome_sacrificed, "an episode ended: others were killed")		\
 	X(outcome_waited, "an episode ended: memory came while waiting")	\

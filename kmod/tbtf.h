@@ -211,8 +211,8 @@ int tbtf_episode_setup(void);
 void tbtf_episode_teardown(void);
 
 /* leaving.c: victims whose memory is on its way */
-void tbtf_leaving_note(const struct oom_control *oc, struct task_struct *victim);
-bool tbtf_leaving(const struct oom_control *oc);
+void tbtf_leaving_note(struct task_struct *victim, struct mem_cgroup *memcg);
+bool tbtf_leaving(const struct mem_cgroup *memcg);
 void tbtf_leaving_teardown(void);
 
 /* wait.c: who waits for memory, where, and for how long */

@@ -19,13 +19,18 @@
  *	lock	read: take the mutex, and tell how many ms that took
  *	hold	write: sleep, and not even SIGKILL helps, until
  *	release	is written to
+ *	linger	"PID MS": when the process dies, keep its memory from being given
+ *		back for so long, at a time when it counts as gone already. The
+ *		write lasts until then.
  */
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/vmstat.h>
@@ -197,6 +202,44 @@ static ssize_t release_write(struct file *file, const char __user *ubuf, size_t 
 	return len;
 }
 
+/* exit_mmap() wants mmap_lock for writing between MMF_OOM_SKIP and the end. */
+static ssize_t linger_write(struct file *file, const char __user *ubuf, size_t len, loff_t *pos)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	unsigned int ms;
+	char buf[32];
+	pid_t nr;
+	int err;
+
+	err = get_line(buf, sizeof(buf), ubuf, len);
+	if (err)
+		return err;
+	if (sscanf(buf, "%d %u", &nr, &ms) != 2)
+		return -EINVAL;
+	rcu_read_lock();
+	task = pid_task(find_vpid(nr), PIDTYPE_TGID);
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	if (!task)
+		return -ESRCH;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!mm)
+		return -ESRCH;
+	mmgrab(mm);
+	mmap_read_lock(mm);
+	mmput(mm);
+	while (atomic_read(&mm->mm_users) && !fatal_signal_pending(current))
+		schedule_timeout_killable(1);
+	if (!atomic_read(&mm->mm_users))
+		msleep(ms);
+	mmap_read_unlock(mm);
+	mmdrop(mm);
+	return len;
+}
+
 #define WRITE_FOPS(name)				\
 static const struct file_operations name##_fops = {	\
 	.owner = THIS_MODULE,				\
@@ -209,6 +252,7 @@ WRITE_FOPS(pieces);
 WRITE_FOPS(free);
 WRITE_FOPS(hold);
 WRITE_FOPS(release);
+WRITE_FOPS(linger);
 
 static int __init oom_provoke_init(void)
 {
@@ -220,6 +264,7 @@ static int __init oom_provoke_init(void)
 	debugfs_create_file("lock", 0400, dir, NULL, &lock_fops);
 	debugfs_create_file("hold", 0200, dir, NULL, &hold_fops);
 	debugfs_create_file("release", 0200, dir, NULL, &release_fops);
+	debugfs_create_file("linger", 0200, dir, NULL, &linger_fops);
 	return 0;
 }
 
