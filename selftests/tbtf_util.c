@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <regex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,12 +19,14 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/tbtf.h>
 #include "tbtf_util.h"
 
@@ -321,6 +324,145 @@ int tu_wait(pid_t pid, int ms)
 			return -ETIMEDOUT;
 		tu_nap_ms(10);
 	}
+}
+
+/* --- children ---------------------------------------------------------- */
+
+int tu_in_child(int (*fn)(int arg), int arg)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fn(arg));
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+int tu_drop_cap(int cap)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+int tu_become_nobody(void)
+{
+	if (setresgid(TU_NOBODY, TU_NOBODY, TU_NOBODY) ||
+	    setresuid(TU_NOBODY, TU_NOBODY, TU_NOBODY))
+		return -errno;
+	return 0;
+}
+
+int tu_send_fd(int sock, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
+}
+
+int tu_receive_fd(int sock)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(sock, &msg, 0) != 1)
+		return -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		return -ENOMSG;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+volatile unsigned int *tu_ready;
+
+int tu_ready_reset(void)
+{
+	if (!tu_ready)
+		tu_ready = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				-1, 0);
+	if ((void *)tu_ready == MAP_FAILED) {
+		tu_ready = NULL;
+		return -errno;
+	}
+	*tu_ready = 0;
+	return 0;
+}
+
+bool tu_wait_ready(unsigned int n, int ms)
+{
+	return TU_WAIT_FOR(*tu_ready == n, ms);
+}
+
+char *tu_fill(size_t kb, int flags)
+{
+	char *p = mmap(NULL, kb << 10, PROT_READ | PROT_WRITE,
+		       flags | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED)
+		_exit(1);
+	return p;
+}
+
+bool tu_fork(size_t kb, volatile pid_t *ret_pid)
+{
+	pid_t pid = fork();
+
+	if (pid) {
+		*ret_pid = pid;
+		return false;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (tu_adj_set(0, 0))
+		_exit(1);
+	if (kb)
+		tu_fill(kb, MAP_PRIVATE);
+	return true;
+}
+
+void tu_stay(void)
+{
+	__sync_fetch_and_add(tu_ready, 1);
+	for (;;)
+		pause();
+}
+
+static int stay_cloned(void *unused)
+{
+	(void)unused;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	tu_stay();
+}
+
+pid_t tu_clone(int flags)
+{
+	char *stack = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (stack == MAP_FAILED)
+		return -errno;
+	return clone(stay_cloned, stack + 65536, flags | SIGCHLD, NULL);
 }
 
 /* --- memory with a pattern --------------------------------------------- */

@@ -67,6 +67,36 @@ bool tu_alive(pid_t pid);
 /* Wait for a child at most ms milliseconds: its wait status, or -ETIMEDOUT. */
 int tu_wait(pid_t pid, int ms);
 
+/* --- children ---------------------------------------------------------- */
+
+#define TU_NOBODY	65534
+
+/*
+ * Run in a child what would spoil the test for the others: what fn returned, 0 to
+ * 255; -1 if it did not get that far.
+ */
+int tu_in_child(int (*fn)(int arg), int arg);
+int tu_drop_cap(int cap);	/* CAP_*, from the effective set */
+int tu_become_nobody(void);	/* user and group, for good */
+int tu_send_fd(int sock, int fd);
+int tu_receive_fd(int sock);
+
+/*
+ * For children that only have to be there. They say on a page that is shared with
+ * the test when they are: *tu_ready counts them. tu_ready_reset() first.
+ */
+extern volatile unsigned int *tu_ready;
+int tu_ready_reset(void);
+bool tu_wait_ready(unsigned int n, int ms);
+/* A killable child with so much memory, that goes with its parent. True in the child. */
+bool tu_fork(size_t kb, volatile pid_t *ret_pid);
+/* Count as ready, and wait to be killed. */
+__attribute__((noreturn)) void tu_stay(void);
+/* tu_stay() in a process made by clone(2) with these flags: its pid. */
+pid_t tu_clone(int flags);
+/* Memory that is there at once; flags: MAP_PRIVATE or MAP_SHARED. Exits if there is none. */
+char *tu_fill(size_t kb, int flags);
+
 /* --- memory with a pattern --------------------------------------------- */
 
 /*
@@ -130,7 +160,7 @@ int tu_cg_make(const char *cg);
 int tu_cg_remove(const char *cg);
 int tu_cg_enter(const char *cg, pid_t pid);	/* pid 0: own */
 int tu_cg_set(const char *cg, const char *file, const char *value);
-/* The number behind key in a flat keyed file (memory.events, ...), or the file's number with key NULL. */
+/* The number behind key in a flat keyed file (memory.events, ...); with key NULL, the file's. */
 long long tu_cg_get(const char *cg, const char *file, const char *key);
 uint64_t tu_cg_id(const char *cg);
 

@@ -22,7 +22,6 @@
 #include "kselftest_harness.h"
 #include "tbtf_util.h"
 
-#define NOBODY	65534
 #define FILE_OF(cg)	TU_CGROUP "/" cg "/memory.tbtf"
 
 #define CANNOT	200
@@ -55,34 +54,6 @@ static int open_and_write(const char *path)
 	return err;
 }
 
-static int in_child(int (*fn)(int), int arg)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(fn(arg));
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-static int drop_cap(int cap)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
-static int become_nobody(void)
-{
-	return setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY);
-}
-
 FIXTURE(rights) {
 };
 
@@ -92,13 +63,13 @@ FIXTURE_SETUP(rights)
 	(void)self;
 	ASSERT_EQ(0, tu_cg_make("user"));
 	ASSERT_EQ(0, tu_cg_make("user/below"));
-	ASSERT_EQ(0, chown(TU_CGROUP "/user", NOBODY, NOBODY));
-	ASSERT_EQ(0, chown(TU_CGROUP "/user/cgroup.procs", NOBODY, NOBODY));
-	ASSERT_EQ(0, chown(TU_CGROUP "/user/cgroup.subtree_control", NOBODY, NOBODY));
-	ASSERT_EQ(0, chown(FILE_OF("user"), NOBODY, NOBODY));
-	ASSERT_EQ(0, chown(TU_CGROUP "/user/below", NOBODY, NOBODY));
-	ASSERT_EQ(0, chown(TU_CGROUP "/user/below/cgroup.procs", NOBODY, NOBODY));
-	ASSERT_EQ(0, chown(FILE_OF("user/below"), NOBODY, NOBODY));
+	ASSERT_EQ(0, chown(TU_CGROUP "/user", TU_NOBODY, TU_NOBODY));
+	ASSERT_EQ(0, chown(TU_CGROUP "/user/cgroup.procs", TU_NOBODY, TU_NOBODY));
+	ASSERT_EQ(0, chown(TU_CGROUP "/user/cgroup.subtree_control", TU_NOBODY, TU_NOBODY));
+	ASSERT_EQ(0, chown(FILE_OF("user"), TU_NOBODY, TU_NOBODY));
+	ASSERT_EQ(0, chown(TU_CGROUP "/user/below", TU_NOBODY, TU_NOBODY));
+	ASSERT_EQ(0, chown(TU_CGROUP "/user/below/cgroup.procs", TU_NOBODY, TU_NOBODY));
+	ASSERT_EQ(0, chown(FILE_OF("user/below"), TU_NOBODY, TU_NOBODY));
 	ASSERT_EQ(0, tu_cg_set("user", "memory.tbtf", "expendable"));
 	ASSERT_EQ(0, tu_cg_set("user/below", "memory.tbtf", "ordinary"));
 }
@@ -120,7 +91,7 @@ FIXTURE_TEARDOWN(rights)
 static int owner(int unused)
 {
 	(void)unused;
-	if (become_nobody())
+	if (tu_become_nobody())
 		return CANNOT;
 	if (open_and_write(FILE_OF("user")) != EPERM)
 		return 1;
@@ -138,35 +109,35 @@ static int owner(int unused)
 
 TEST_F(rights, owner_of_a_delegated_cgroup)
 {
-	EXPECT_EQ(0, in_child(owner, 0));
+	EXPECT_EQ(0, tu_in_child(owner, 0));
 }
 
 static int anybody(int unused)
 {
 	(void)unused;
-	return become_nobody() ? CANNOT : open_and_write(FILE_OF("open"));
+	return tu_become_nobody() ? CANNOT : open_and_write(FILE_OF("open"));
 }
 
 TEST_F(rights, mode_0666)
 {
 	ASSERT_EQ(0, tu_cg_make("open"));
-	EXPECT_EQ(EACCES, in_child(anybody, 0));
+	EXPECT_EQ(EACCES, tu_in_child(anybody, 0));
 	ASSERT_EQ(0, chmod(FILE_OF("open"), 0666));
-	EXPECT_EQ(EPERM, in_child(anybody, 0));
+	EXPECT_EQ(EPERM, tu_in_child(anybody, 0));
 	EXPECT_EQ(0, tu_cg_remove("open"));
 }
 
 static int powerless_root(int unused)
 {
 	(void)unused;
-	if (drop_cap(CAP_SYS_RESOURCE))
+	if (tu_drop_cap(CAP_SYS_RESOURCE))
 		return CANNOT;
 	return open_and_write(FILE_OF("user"));
 }
 
 TEST_F(rights, root_without_the_capability)
 {
-	EXPECT_EQ(EPERM, in_child(powerless_root, 0));
+	EXPECT_EQ(EPERM, tu_in_child(powerless_root, 0));
 }
 
 /* Root of a user namespace of his own, with all capabilities there. */
@@ -175,9 +146,9 @@ static int namespace_root(int unused)
 	char map[32];
 
 	(void)unused;
-	if (become_nobody() || prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER))
+	if (tu_become_nobody() || prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER))
 		return CANNOT;
-	snprintf(map, sizeof(map), "0 %d 1", NOBODY);
+	snprintf(map, sizeof(map), "0 %d 1", TU_NOBODY);
 	if (tu_write(map, "/proc/self/uid_map") || getuid())
 		return CANNOT + 1;
 	return open_and_write(FILE_OF("user"));
@@ -189,10 +160,10 @@ static int container_root(int unused)
 	char map[32];
 
 	(void)unused;
-	if (tu_cg_enter("user/below", 0) || become_nobody() || prctl(PR_SET_DUMPABLE, 1) ||
+	if (tu_cg_enter("user/below", 0) || tu_become_nobody() || prctl(PR_SET_DUMPABLE, 1) ||
 	    unshare(CLONE_NEWUSER | CLONE_NEWCGROUP))
 		return CANNOT;
-	snprintf(map, sizeof(map), "0 %d 1", NOBODY);
+	snprintf(map, sizeof(map), "0 %d 1", TU_NOBODY);
 	if (tu_write(map, "/proc/self/uid_map") || getuid())
 		return CANNOT + 1;
 	if (open_and_write(FILE_OF("user")) != EPERM)
@@ -202,8 +173,8 @@ static int container_root(int unused)
 
 TEST_F(rights, user_namespace)
 {
-	EXPECT_EQ(EPERM, in_child(namespace_root, 0));
-	EXPECT_EQ(EPERM, in_child(container_root, 0));
+	EXPECT_EQ(EPERM, tu_in_child(namespace_root, 0));
+	EXPECT_EQ(EPERM, tu_in_child(container_root, 0));
 }
 
 /* All capabilities there are, but from within a cgroup namespace. */
@@ -230,7 +201,7 @@ TEST_F(rights, cgroup_namespace)
 	ASSERT_EQ(0, tu_cg_make("cgns/in"));
 	fd = open(FILE_OF("cgns"), O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(0, in_child(cgroup_namespace, fd));
+	EXPECT_EQ(0, tu_in_child(cgroup_namespace, fd));
 	EXPECT_LT(0, tu_read(buf, sizeof(buf), FILE_OF("cgns")));
 	EXPECT_STREQ("inherit", buf);
 	EXPECT_LT(0, tu_read(buf, sizeof(buf), FILE_OF("cgns/in")));
@@ -242,12 +213,12 @@ TEST_F(rights, cgroup_namespace)
 
 static int write_as_nobody(int fd)
 {
-	return become_nobody() ? CANNOT : write_errno(fd, "tbtf");
+	return tu_become_nobody() ? CANNOT : write_errno(fd, "tbtf");
 }
 
 static int write_without_the_capability(int fd)
 {
-	return drop_cap(CAP_SYS_RESOURCE) ? CANNOT : write_errno(fd, "tbtf");
+	return tu_drop_cap(CAP_SYS_RESOURCE) ? CANNOT : write_errno(fd, "tbtf");
 }
 
 static int write_from_a_user_namespace(int fd)
@@ -261,9 +232,9 @@ TEST_F(rights, opened_by_root_written_by_others)
 	int fd = open(FILE_OF("user"), O_RDWR | O_CLOEXEC);
 
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(EPERM, in_child(write_as_nobody, fd));
-	EXPECT_EQ(EPERM, in_child(write_without_the_capability, fd));
-	EXPECT_EQ(EPERM, in_child(write_from_a_user_namespace, fd));
+	EXPECT_EQ(EPERM, tu_in_child(write_as_nobody, fd));
+	EXPECT_EQ(EPERM, tu_in_child(write_without_the_capability, fd));
+	EXPECT_EQ(EPERM, tu_in_child(write_from_a_user_namespace, fd));
 	/* It was no fault of the descriptor. */
 	EXPECT_EQ(0, write_errno(fd, "expendable"));
 	close(fd);
@@ -272,39 +243,22 @@ TEST_F(rights, opened_by_root_written_by_others)
 /* Opened by its owner, for a root program that is made to write to what it was given. */
 static int opens_and_sends(int sock)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	int fd;
 
-	if (become_nobody())
+	if (tu_become_nobody())
 		return CANNOT;
 	fd = open(FILE_OF("user"), O_RDWR | O_CLOEXEC);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return fd < 0 || sendmsg(sock, &msg, 0) != 1 ? CANNOT : 0;
+	return fd < 0 || tu_send_fd(sock, fd) ? CANNOT : 0;
 }
 
 TEST_F(rights, opened_by_others_written_by_root)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
 	int pair[2], fd;
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	ASSERT_EQ(0, in_child(opens_and_sends, pair[1]));
-	ASSERT_EQ(1, recvmsg(pair[0], &msg, 0));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	ASSERT_EQ(0, tu_in_child(opens_and_sends, pair[1]));
+	fd = tu_receive_fd(pair[0]);
+	ASSERT_LE(0, fd);
 	EXPECT_EQ(EPERM, write_errno(fd, "tbtf"));
 	EXPECT_EQ(EPERM, write_errno(fd, "spare"));
 	close(fd);

@@ -24,7 +24,6 @@
 #include "kselftest_harness.h"
 #include "tbtf_util.h"
 
-#define NOBODY	65534
 #define DEVICE	"/dev/tbtf"
 
 static int dev(int fd, unsigned long cmd, void *arg)
@@ -44,29 +43,6 @@ static const struct {
 	{ "PREVIEW",	TBTF_IOC_PREVIEW,	sizeof(struct tbtf_preview) },
 };
 #define IOCTLS	(sizeof(ioctls) / sizeof(ioctls[0]))
-
-static int in_child(int (*fn)(int), int arg)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(fn(arg));
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-static int drop_cap(int cap)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
 
 FIXTURE(device) {
 	int fd, self, null;
@@ -109,13 +85,13 @@ static int open_errno(void)
 static int nobody_opens(int unused)
 {
 	(void)unused;
-	return setresuid(NOBODY, NOBODY, NOBODY) ? 200 : open_errno();
+	return tu_become_nobody() ? 200 : open_errno();
 }
 
 static int powerless_root_opens(int unused)
 {
 	(void)unused;
-	return drop_cap(CAP_SYS_RESOURCE) ? 200 : open_errno();
+	return tu_drop_cap(CAP_SYS_RESOURCE) ? 200 : open_errno();
 }
 
 static int namespace_root_opens(int unused)
@@ -129,12 +105,12 @@ static int namespace_root_opens(int unused)
 TEST_F(device, open_eperm)
 {
 	/* The mode alone keeps others out; and if somebody changes the mode, it does not matter. */
-	EXPECT_EQ(EACCES, in_child(nobody_opens, 0));
-	EXPECT_EQ(EPERM, in_child(powerless_root_opens, 0));
+	EXPECT_EQ(EACCES, tu_in_child(nobody_opens, 0));
+	EXPECT_EQ(EPERM, tu_in_child(powerless_root_opens, 0));
 	ASSERT_EQ(0, chmod(DEVICE, 0666));
-	EXPECT_EQ(EPERM, in_child(nobody_opens, 0));
-	EXPECT_EQ(EPERM, in_child(powerless_root_opens, 0));
-	EXPECT_EQ(EPERM, in_child(namespace_root_opens, 0));
+	EXPECT_EQ(EPERM, tu_in_child(nobody_opens, 0));
+	EXPECT_EQ(EPERM, tu_in_child(powerless_root_opens, 0));
+	EXPECT_EQ(EPERM, tu_in_child(namespace_root_opens, 0));
 	ASSERT_EQ(0, chmod(DEVICE, 0600));
 }
 
@@ -154,12 +130,12 @@ static int all_give_eperm(int fd)
 
 static int as_nobody(int fd)
 {
-	return setresuid(NOBODY, NOBODY, NOBODY) ? 200 : all_give_eperm(fd);
+	return tu_become_nobody() ? 200 : all_give_eperm(fd);
 }
 
 static int as_powerless_root(int fd)
 {
-	return drop_cap(CAP_SYS_RESOURCE) ? 200 : all_give_eperm(fd);
+	return tu_drop_cap(CAP_SYS_RESOURCE) ? 200 : all_give_eperm(fd);
 }
 
 static int as_namespace_root(int fd)
@@ -170,47 +146,24 @@ static int as_namespace_root(int fd)
 /* By a socket, from root to somebody who was never root's child with it open. */
 static int from_a_socket(int sock)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
 	int fd;
 
-	if (setresuid(NOBODY, NOBODY, NOBODY) || recvmsg(sock, &msg, 0) != 1)
+	if (tu_become_nobody())
 		return 200;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return all_give_eperm(fd);
-}
-
-static void send_fd(int sock, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	sendmsg(sock, &msg, 0);
+	fd = tu_receive_fd(sock);
+	return fd < 0 ? 200 : all_give_eperm(fd);
 }
 
 TEST_F(device, eperm_for_an_fd_handed_on)
 {
 	int pair[2];
 
-	EXPECT_EQ(0, in_child(as_nobody, self->fd));
-	EXPECT_EQ(0, in_child(as_powerless_root, self->fd));
-	EXPECT_EQ(0, in_child(as_namespace_root, self->fd));
+	EXPECT_EQ(0, tu_in_child(as_nobody, self->fd));
+	EXPECT_EQ(0, tu_in_child(as_powerless_root, self->fd));
+	EXPECT_EQ(0, tu_in_child(as_namespace_root, self->fd));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	send_fd(pair[0], self->fd);
-	EXPECT_EQ(0, in_child(from_a_socket, pair[1]));
+	ASSERT_EQ(0, tu_send_fd(pair[0], self->fd));
+	EXPECT_EQ(0, tu_in_child(from_a_socket, pair[1]));
 	/* And it still works for its owner. */
 	struct tbtf_version v;
 

@@ -16,7 +16,6 @@
 #include "kselftest_harness.h"
 #include "tbtf_util.h"
 
-#define NOBODY	65534
 
 /* The system call itself: the C library's prctl() has its own idea of types. */
 static long call(unsigned long option, unsigned long a, unsigned long b, unsigned long c,
@@ -37,30 +36,6 @@ static int call_32(unsigned int option, unsigned int a, unsigned int b, unsigned
 		     : "a" (172), "b" (option), "c" (a), "d" (b), "S" (c), "D" (d)
 		     : "memory", "r8", "r9", "r10", "r11");
 	return ret;
-}
-
-/* Run in a child what would spoil the test for the others; its result. */
-static int in_child(int (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(fn());
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-static int drop_cap(int cap)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
 TEST(set_and_get)
@@ -147,35 +122,35 @@ static int as_unprivileged(void)
 	return 0;
 }
 
-static int as_nobody(void)
+static int as_nobody(int unused)
 {
-	if (setresuid(NOBODY, NOBODY, NOBODY))
+	if (tu_become_nobody())
 		return 20;
 	return as_unprivileged();
 }
 
-static int as_root_without_the_capability(void)
+static int as_root_without_the_capability(int unused)
 {
-	if (drop_cap(CAP_SYS_RESOURCE))
+	if (tu_drop_cap(CAP_SYS_RESOURCE))
 		return 20;
 	return as_unprivileged();
 }
 
 /* Root of a user namespace, with all capabilities: there. */
-static int in_user_namespace(void)
+static int in_user_namespace(int unused)
 {
 	char map[32];
 
-	if (setresuid(NOBODY, NOBODY, NOBODY) || prctl(PR_SET_DUMPABLE, 1) ||
+	if (tu_become_nobody() || prctl(PR_SET_DUMPABLE, 1) ||
 	    unshare(CLONE_NEWUSER))
 		return 20;
-	snprintf(map, sizeof(map), "0 %d 1", NOBODY);
+	snprintf(map, sizeof(map), "0 %d 1", TU_NOBODY);
 	if (tu_write(map, "/proc/self/uid_map") || getuid())
 		return 21;
 	return as_unprivileged();
 }
 
-static int in_user_namespace_of_root(void)
+static int in_user_namespace_of_root(int unused)
 {
 	if (unshare(CLONE_NEWUSER) || tu_write("0 0 1", "/proc/self/uid_map") || getuid())
 		return 20;
@@ -184,16 +159,16 @@ static int in_user_namespace_of_root(void)
 
 TEST(eperm)
 {
-	EXPECT_EQ(0, in_child(as_nobody));
-	EXPECT_EQ(0, in_child(as_root_without_the_capability));
-	EXPECT_EQ(0, in_child(in_user_namespace));
-	EXPECT_EQ(0, in_child(in_user_namespace_of_root));
+	EXPECT_EQ(0, tu_in_child(as_nobody, 0));
+	EXPECT_EQ(0, tu_in_child(as_root_without_the_capability, 0));
+	EXPECT_EQ(0, tu_in_child(in_user_namespace, 0));
+	EXPECT_EQ(0, tu_in_child(in_user_namespace_of_root, 0));
 }
 
 /* Marked, and then without the right to it: it may only go back. */
-static int fallen(void)
+static int fallen(int unused)
 {
-	if (call(PR_SET_TBTF, TBTF_ON, 0, 0, 0) || setresuid(NOBODY, NOBODY, NOBODY))
+	if (call(PR_SET_TBTF, TBTF_ON, 0, 0, 0) || tu_become_nobody())
 		return 20;
 	if (call(PR_GET_TBTF, 0, 0, 0, 0) != TBTF_ON)
 		return 1;
@@ -214,10 +189,10 @@ static int fallen(void)
 
 TEST(clearing_is_always_allowed)
 {
-	EXPECT_EQ(0, in_child(fallen));
+	EXPECT_EQ(0, tu_in_child(fallen, 0));
 }
 
-static int one_too_many(void)
+static int one_too_many(int unused)
 {
 	if (call(PR_SET_TBTF, TBTF_ON, 0, 0, 0) != -ENOSPC)
 		return 1;
@@ -226,7 +201,7 @@ static int one_too_many(void)
 	return call(PR_SET_TBTF, 0, 0, 0, 0) ? 3 : 0;
 }
 
-static int just_fits(void)
+static int just_fits(int unused)
 {
 	return call(PR_SET_TBTF, TBTF_ON, 0, 0, 0) ? 1 : 0;
 }
@@ -237,15 +212,15 @@ TEST(enospc)
 
 	ASSERT_EQ(0, tu_knob_set("max_marks", "1"));
 	ASSERT_EQ(0, call(PR_SET_TBTF, TBTF_ON, 0, 0, 0));
-	EXPECT_EQ(0, in_child(one_too_many));
+	EXPECT_EQ(0, tu_in_child(one_too_many, 0));
 	EXPECT_EQ(full + 1, tu_stat("marks_full"));
 	/* Who has one may change it, and needs no room for it. */
 	EXPECT_EQ(0, call(PR_SET_TBTF, TBTF_ON | TBTF_LOCAL, 0, 0, 0));
 	EXPECT_EQ(0, call(PR_SET_TBTF, 0, 0, 0, 0));
-	EXPECT_EQ(0, in_child(just_fits));
+	EXPECT_EQ(0, tu_in_child(just_fits, 0));
 	/* The child's went with it. */
 	EXPECT_EQ(0, tu_read_ll(TU_SYSFS "/marked"));
-	EXPECT_EQ(0, in_child(just_fits));
+	EXPECT_EQ(0, tu_in_child(just_fits, 0));
 	ASSERT_EQ(0, tu_knob_set("max_marks", "1024"));
 }
 

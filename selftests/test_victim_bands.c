@@ -22,39 +22,17 @@
 
 static volatile struct {
 	pid_t pids[8];
-	unsigned int ready;
 } *shared;
-
-static void fill(size_t kb)
-{
-	char *p = mmap(NULL, kb << 10, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (p == MAP_FAILED)
-		_exit(1);
-}
-
-static void stay(void)
-{
-	__sync_fetch_and_add(&shared->ready, 1);
-	for (;;)
-		pause();
-}
 
 /* A child of whoever calls this, with a copy of all its memory, and more. */
 static void start_child(int slot, int adj)
 {
-	pid_t pid = fork();
-
-	if (pid) {
-		shared->pids[slot] = pid;
+	if (!tu_fork(0, &shared->pids[slot]))
 		return;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (tu_adj_set(0, adj))
 		_exit(1);
-	fill(1024);
-	stay();
+	tu_fill(1024, MAP_PRIVATE);
+	tu_stay();
 }
 
 FIXTURE(bands) {
@@ -65,6 +43,7 @@ FIXTURE_SETUP(bands)
 {
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)shared);
+	ASSERT_EQ(0, tu_ready_reset());
 	ASSERT_EQ(0, tu_knob_set("min_victim_kb", "1024"));
 	ASSERT_EQ(0, tu_cg_make("home"));
 	self->big = (struct tu_hog){
@@ -287,15 +266,15 @@ TEST_F(bands, bgsave_child)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (tu_adj_set(0, -500) || tu_mark(TBTF_ON) || tu_cg_enter("home", 0))
 			_exit(1);
-		fill(BIG_KB);
+		tu_fill(BIG_KB, MAP_PRIVATE);
 		start_child(1, -500);
 		start_child(2, -499);
 		start_child(3, -501);
 		start_child(4, 300);
-		stay();
+		tu_stay();
 	}
 	shared->pids[0] = p;
-	ASSERT_TRUE(TU_WAIT_FOR(shared->ready == 5, WAIT_MS));
+	ASSERT_TRUE(tu_wait_ready(5, WAIT_MS));
 	/* Against P; the fixture's has no children, but has a higher adj. */
 	EXPECT_EQ(NONE(TOO_BIG), band_of(p, shared->pids[1], NULL));
 	EXPECT_EQ(TBTF_BAND_RAISED, band_of(p, shared->pids[2], NULL));
@@ -321,7 +300,7 @@ TEST_F(bands, bgsave_grandchild)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (tu_adj_set(0, 0) || tu_mark(TBTF_ON))
 			_exit(1);
-		fill(BIG_KB);
+		tu_fill(BIG_KB, MAP_PRIVATE);
 		signal(SIGCHLD, SIG_IGN);
 		pid = fork();
 		if (!pid) {
@@ -329,17 +308,17 @@ TEST_F(bands, bgsave_grandchild)
 			if (!pid) {
 				if (tu_adj_set(0, 1))
 					_exit(1);
-				fill(1024);
-				stay();
+				tu_fill(1024, MAP_PRIVATE);
+				tu_stay();
 			}
 			shared->pids[2] = pid;
-			stay();
+			tu_stay();
 		}
 		shared->pids[1] = pid;
-		stay();
+		tu_stay();
 	}
 	shared->pids[0] = p;
-	ASSERT_TRUE(TU_WAIT_FOR(shared->ready == 3, WAIT_MS));
+	ASSERT_TRUE(tu_wait_ready(3, WAIT_MS));
 	EXPECT_EQ(TBTF_BAND_RAISED, band_of(p, shared->pids[2], NULL));
 	kill(shared->pids[1], SIGKILL);
 	ASSERT_TRUE(TU_WAIT_FOR(!tu_alive(shared->pids[1]), WAIT_MS));

@@ -24,7 +24,6 @@
 #define WAIT_MS		60000
 
 static volatile struct {
-	unsigned int ready;
 	unsigned int go;
 	size_t held_kb;
 } *shared;
@@ -45,16 +44,6 @@ static void set_policy(int mode, int node)
 		_exit(1);
 }
 
-static char *fill(size_t kb)
-{
-	char *p = mmap(NULL, kb << 10, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (p == MAP_FAILED)
-		_exit(1);
-	return p;
-}
-
 /* P grows when told, until it is killed by the test. */
 static void start(struct person *who, bool is_p)
 {
@@ -66,16 +55,16 @@ static void start(struct person *who, bool is_p)
 	if (tu_adj_set(0, 0) || (who->cgroup && tu_cg_enter(who->cgroup, 0)))
 		_exit(1);
 	set_policy(who->mode, who->node);
-	fill(who->kb);
+	tu_fill(who->kb, MAP_PRIVATE);
 	if (is_p && tu_mark(TBTF_ON))
 		_exit(1);
-	__sync_fetch_and_add(&shared->ready, 1);
+	__sync_fetch_and_add(tu_ready, 1);
 	while (!is_p)
 		pause();
 	while (!shared->go)
 		tu_nap_ms(5);
 	for (;;) {
-		fill(512);
+		tu_fill(512, MAP_PRIVATE);
 		shared->held_kb += 512;
 		tu_nap_ms(5);
 	}
@@ -89,6 +78,7 @@ FIXTURE_SETUP(nodes)
 {
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)shared);
+	ASSERT_EQ(0, tu_ready_reset());
 	ASSERT_EQ(0, tu_knob_set("policy", "largest"));
 	ASSERT_EQ(0, tu_cg_make("node0"));
 	ASSERT_EQ(0, tu_cg_make("beside"));
@@ -130,7 +120,7 @@ static void run_out(struct __test_metadata *const _metadata, int log, struct per
 
 	for (i = 0; i < nr; i++)
 		start(&people[i], i == 0);
-	ASSERT_TRUE(TU_WAIT_FOR(shared->ready == nr, WAIT_MS));
+	ASSERT_TRUE(tu_wait_ready(nr, WAIT_MS));
 	shared->go = 1;
 	for (i = 2; i < nr; i++) {
 		ASSERT_EQ(0, tu_log_find(log, constraint, WAIT_MS, line, sizeof(line)));
@@ -165,7 +155,7 @@ TEST_F_TIMEOUT(nodes, cpuset, 60)
 	/* The same people, previewed. */
 	for (i = 0; i < 4; i++)
 		start(&people[i], i == 0);
-	ASSERT_TRUE(TU_WAIT_FOR(shared->ready == 4, WAIT_MS));
+	ASSERT_TRUE(tu_wait_ready(4, WAIT_MS));
 	ASSERT_EQ(0, tu_judge(people[0].pid, NULL, people[1].pid, &c, NULL));
 	EXPECT_EQ(TBTF_REASON_CPUSET, c.reason);
 	ASSERT_EQ(0, tu_judge(people[0].pid, NULL, people[2].pid, &c, NULL));
@@ -183,7 +173,7 @@ TEST_F_TIMEOUT(nodes, cpuset, 60)
 		EXPECT_LE(0, tu_wait(people[i].pid, WAIT_MS));
 	}
 
-	shared->ready = 0;
+	*tu_ready = 0;
 	run_out(_metadata, self->log, people, 4, "constraint=CONSTRAINT_CPUSET");
 }
 

@@ -27,48 +27,15 @@
 #define MAX		64
 
 static volatile struct {
-	unsigned int ready;
 	pid_t outliving;		/* thread of the process whose leader is a zombie */
 } *shared;
-
-static void fill(size_t kb)
-{
-	char *p = mmap(NULL, kb << 10, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (p == MAP_FAILED)
-		_exit(1);
-}
-
-static void stay(void)
-{
-	__sync_fetch_and_add(&shared->ready, 1);
-	for (;;)
-		pause();
-}
-
-static int stay_clone(void *unused)
-{
-	(void)unused;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	stay();
-	return 0;
-}
 
 static void *outlive(void *unused)
 {
 	(void)unused;
 	shared->outliving = gettid();
-	stay();
+	tu_stay();
 	return NULL;
-}
-
-static void start_clone(int flags)
-{
-	char *stack = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (stack == MAP_FAILED || clone(stay_clone, stack + 65536, flags | SIGCHLD, NULL) < 0)
-		_exit(1);
 }
 
 enum special { ZOMBIE_LEADER, SHARER, VFORKER, SPECIALS };
@@ -84,7 +51,7 @@ static pid_t start_special(enum special what, const char *cgroup, size_t kb)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (tu_adj_set(0, 0) || tu_cg_enter(cgroup, 0))
 		_exit(1);
-	fill(kb);
+	tu_fill(kb, MAP_PRIVATE);
 	switch (what) {
 	case ZOMBIE_LEADER:
 		if (pthread_create(&thread, NULL, outlive, NULL))
@@ -92,16 +59,16 @@ static pid_t start_special(enum special what, const char *cgroup, size_t kb)
 		syscall(SYS_exit, 0);
 		break;
 	case SHARER:
-		start_clone(CLONE_VM);
+		if (tu_clone(CLONE_VM) < 0)
+			_exit(1);
 		break;
 	case VFORKER:
-		start_clone(CLONE_VM | CLONE_VFORK);
+		tu_clone(CLONE_VM | CLONE_VFORK);
 		break;
 	default:
 		break;
 	}
-	stay();
-	return 0;
+	tu_stay();
 }
 
 /*
@@ -157,6 +124,7 @@ FIXTURE_SETUP(oom)
 
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)shared);
+	ASSERT_EQ(0, tu_ready_reset());
 	ASSERT_EQ(0, tu_knob_set("min_victim_kb", "1024"));
 	ASSERT_EQ(0, tu_knob_set("policy", "largest"));
 	for (i = 0; i < CGROUPS; i++) {
@@ -178,7 +146,7 @@ FIXTURE_SETUP(oom)
 	self->special[ZOMBIE_LEADER] = start_special(ZOMBIE_LEADER, "oom/a", 10240);
 	self->special[SHARER] = start_special(SHARER, "oom/a", 12288);
 	self->special[VFORKER] = start_special(VFORKER, "oom/a", 12288);
-	ASSERT_TRUE(TU_WAIT_FOR(shared->ready == 4, WAIT_MS));
+	ASSERT_TRUE(tu_wait_ready(4, WAIT_MS));
 	/* Spare is what shares memory with a spare one. */
 	ASSERT_EQ(0, tu_role_set(self->special[SHARER], TBTF_ROLE_SPARE, 0));
 	ASSERT_EQ(0, tu_cg_set("oom/frozen", "cgroup.freeze", "1"));

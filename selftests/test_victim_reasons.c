@@ -26,65 +26,8 @@
 
 static volatile struct {
 	pid_t pids[8];
-	unsigned int ready;
 	unsigned int give_back;		/* kB */
 } *shared;
-
-static char *fill(size_t kb, int flags)
-{
-	char *p = mmap(NULL, kb << 10, PROT_READ | PROT_WRITE,
-		       flags | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (p == MAP_FAILED)
-		_exit(1);
-	return p;
-}
-
-static void stay(void)
-{
-	__sync_fetch_and_add(&shared->ready, 1);
-	for (;;)
-		pause();
-}
-
-static int stay_clone(void *unused)
-{
-	(void)unused;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	stay();
-	return 0;
-}
-
-/* A child with so much memory, killable, that goes with the test. True in the child. */
-static bool in_child(size_t kb, pid_t *ret_pid)
-{
-	pid_t pid = fork();
-
-	if (pid) {
-		*ret_pid = pid;
-		return false;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (tu_adj_set(0, 0))
-		_exit(1);
-	if (kb)
-		fill(kb, MAP_PRIVATE);
-	return true;
-}
-
-static pid_t start_clone(int flags)
-{
-	char *stack = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (stack == MAP_FAILED)
-		_exit(1);
-	return clone(stay_clone, stack + 65536, flags | SIGCHLD, NULL);
-}
-
-static bool wait_ready(unsigned int n)
-{
-	return TU_WAIT_FOR(shared->ready == n, WAIT_MS);
-}
 
 /* What is said of a process, with P protected. */
 static int reason_of(pid_t p, pid_t of, const char *cgroup)
@@ -103,6 +46,7 @@ FIXTURE_SETUP(reasons)
 {
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)shared);
+	ASSERT_EQ(0, tu_ready_reset());
 	ASSERT_EQ(0, tu_knob_set("min_victim_kb", "1024"));
 	self->big = (struct tu_hog){ .name = "big", .size_kb = BIG_KB, .mark = TBTF_ON };
 	ASSERT_EQ(0, tu_hog_start(&self->big));
@@ -221,17 +165,17 @@ TEST_F(reasons, ancestors)
 {
 	pid_t p;
 
-	if (in_child(SMALL_KB, (pid_t *)&shared->pids[0])) {
-		if (in_child(0, (pid_t *)&shared->pids[1])) {
-			if (in_child(BIG_KB, (pid_t *)&shared->pids[2]))
-				stay();
-			if (in_child(0, (pid_t *)&shared->pids[3]))
-				stay();
-			stay();
+	if (tu_fork(SMALL_KB, &shared->pids[0])) {
+		if (tu_fork(0, &shared->pids[1])) {
+			if (tu_fork(BIG_KB, &shared->pids[2]))
+				tu_stay();
+			if (tu_fork(0, &shared->pids[3]))
+				tu_stay();
+			tu_stay();
 		}
-		stay();
+		tu_stay();
 	}
-	ASSERT_TRUE(wait_ready(4));
+	ASSERT_TRUE(tu_wait_ready(4, WAIT_MS));
 	p = shared->pids[2];
 	EXPECT_EQ(TBTF_REASON_ANCESTOR, reason_of(p, shared->pids[0], NULL));
 	EXPECT_EQ(TBTF_REASON_ANCESTOR, reason_of(p, shared->pids[1], NULL));
@@ -247,11 +191,11 @@ TEST_F(reasons, shares_memory_with_marked)
 {
 	struct tbtf_info info;
 
-	if (in_child(SMALL_KB, (pid_t *)&shared->pids[0])) {
-		shared->pids[1] = start_clone(CLONE_VM);
-		stay();
+	if (tu_fork(SMALL_KB, &shared->pids[0])) {
+		shared->pids[1] = tu_clone(CLONE_VM);
+		tu_stay();
 	}
-	ASSERT_TRUE(wait_ready(2));
+	ASSERT_TRUE(tu_wait_ready(2, WAIT_MS));
 	/* Neither is special: killing both is what the kernel does. */
 	EXPECT_REASON(CANDIDATE, shared->pids[0]);
 	EXPECT_REASON(CANDIDATE, shared->pids[1]);
@@ -276,11 +220,11 @@ TEST_F(reasons, shares_memory_with_marked)
 /* A cgroup protects one of two; the other, outside, would take it along. */
 TEST_F(reasons, shares_memory_across_cgroups)
 {
-	if (in_child(SMALL_KB, (pid_t *)&shared->pids[0])) {
-		shared->pids[1] = start_clone(CLONE_VM);
-		stay();
+	if (tu_fork(SMALL_KB, &shared->pids[0])) {
+		shared->pids[1] = tu_clone(CLONE_VM);
+		tu_stay();
 	}
-	ASSERT_TRUE(wait_ready(2));
+	ASSERT_TRUE(tu_wait_ready(2, WAIT_MS));
 	ASSERT_EQ(0, tu_cg_make("half"));
 	ASSERT_EQ(0, tu_cg_enter("half", shared->pids[0]));
 	EXPECT_REASON(CANDIDATE, shared->pids[1]);
@@ -299,11 +243,11 @@ TEST_F(reasons, shares_memory_across_cgroups)
 /* P need not be marked itself: a preview takes any, and its sharer would take it along. */
 TEST_F(reasons, shares_memory_with_p)
 {
-	if (in_child(SMALL_KB, (pid_t *)&shared->pids[0])) {
-		shared->pids[1] = start_clone(CLONE_VM);
-		stay();
+	if (tu_fork(SMALL_KB, &shared->pids[0])) {
+		shared->pids[1] = tu_clone(CLONE_VM);
+		tu_stay();
 	}
-	ASSERT_TRUE(wait_ready(2));
+	ASSERT_TRUE(tu_wait_ready(2, WAIT_MS));
 	EXPECT_EQ(TBTF_REASON_SHARED_MM, reason_of(shared->pids[0], shared->pids[1], NULL));
 	EXPECT_REASON(CANDIDATE, shared->pids[1]);
 }
@@ -311,13 +255,13 @@ TEST_F(reasons, shares_memory_with_p)
 /* A shares with B, and B is the parent of P: killing A kills B. */
 TEST_F(reasons, shares_memory_with_ancestor)
 {
-	if (in_child(SMALL_KB, (pid_t *)&shared->pids[0])) {
-		if (in_child(BIG_KB, (pid_t *)&shared->pids[2]))
-			stay();
-		shared->pids[1] = start_clone(CLONE_VM);
-		stay();
+	if (tu_fork(SMALL_KB, &shared->pids[0])) {
+		if (tu_fork(BIG_KB, &shared->pids[2]))
+			tu_stay();
+		shared->pids[1] = tu_clone(CLONE_VM);
+		tu_stay();
 	}
-	ASSERT_TRUE(wait_ready(3));
+	ASSERT_TRUE(tu_wait_ready(3, WAIT_MS));
 	EXPECT_EQ(TBTF_REASON_ANCESTOR, reason_of(shared->pids[2], shared->pids[0], NULL));
 	EXPECT_EQ(TBTF_REASON_SHARED_MM, reason_of(shared->pids[2], shared->pids[1], NULL));
 	EXPECT_REASON(CANDIDATE, shared->pids[1]);
@@ -330,13 +274,13 @@ TEST_F(reasons, shares_memory_in_many_pairs)
 	pid_t pids[24];
 
 	for (i = 0; i < 24; i++) {
-		if (in_child(1536, &pids[i])) {
-			if (start_clone(CLONE_VM) < 0)
+		if (tu_fork(1536, &pids[i])) {
+			if (tu_clone(CLONE_VM) < 0)
 				_exit(1);
-			stay();
+			tu_stay();
 		}
 	}
-	EXPECT_TRUE(wait_ready(48));
+	EXPECT_TRUE(tu_wait_ready(48, WAIT_MS));
 	for (i = 0; i < 24; i++) {
 		EXPECT_REASON(CANDIDATE, pids[i]);
 	}
@@ -351,11 +295,11 @@ TEST_F(reasons, vfork)
 	struct tbtf_preview pv;
 	int32_t drawn;
 
-	if (in_child(SMALL_KB, (pid_t *)&shared->pids[0])) {
-		start_clone(CLONE_VM | CLONE_VFORK);
-		stay();
+	if (tu_fork(SMALL_KB, &shared->pids[0])) {
+		tu_clone(CLONE_VM | CLONE_VFORK);
+		tu_stay();
 	}
-	ASSERT_TRUE(wait_ready(1));
+	ASSERT_TRUE(tu_wait_ready(1, WAIT_MS));
 	ASSERT_LT(0, tu_read_ll("/proc/%d/task/%d/children", shared->pids[0], shared->pids[0]));
 	shared->pids[1] = tu_read_ll("/proc/%d/task/%d/children", shared->pids[0], shared->pids[0]);
 	ASSERT_EQ(0, tu_judge(BIG, NULL, shared->pids[1], &c, NULL));
@@ -371,7 +315,7 @@ TEST_F(reasons, vfork)
 	EXPECT_EQ(TBTF_BAND_BIGGER, pv.band);
 	EXPECT_EQ(shared->pids[0], drawn);
 	kill(shared->pids[1], SIGKILL);
-	ASSERT_TRUE(wait_ready(2));
+	ASSERT_TRUE(tu_wait_ready(2, WAIT_MS));
 	EXPECT_REASON(CANDIDATE, shared->pids[0]);
 }
 
@@ -413,11 +357,11 @@ TEST_F(reasons, too_small_but_large)
 {
 	struct tbtf_candidate c;
 
-	if (in_child(0, (pid_t *)&shared->pids[0])) {
-		fill(SMALL_KB, MAP_SHARED);
-		stay();
+	if (tu_fork(0, &shared->pids[0])) {
+		tu_fill(SMALL_KB, MAP_SHARED);
+		tu_stay();
 	}
-	ASSERT_TRUE(wait_ready(1));
+	ASSERT_TRUE(tu_wait_ready(1, WAIT_MS));
 	ASSERT_EQ(0, tu_judge(BIG, NULL, shared->pids[0], &c, NULL));
 	EXPECT_EQ(TBTF_REASON_TOO_SMALL, c.reason);
 	EXPECT_LE(SMALL_KB - 256, c.size_kb);
@@ -431,8 +375,8 @@ TEST_F(reasons, too_big)
 	struct tbtf_preview pv;
 	unsigned int n;
 
-	if (in_child(0, (pid_t *)&shared->pids[0])) {
-		char *end = fill(BIG_KB + 1024, MAP_PRIVATE) + ((BIG_KB + 1024) << 10);
+	if (tu_fork(0, &shared->pids[0])) {
+		char *end = tu_fill(BIG_KB + 1024, MAP_PRIVATE) + ((BIG_KB + 1024) << 10);
 
 		for (n = 0;; tu_nap_ms(5)) {
 			while (n < shared->give_back) {
@@ -440,10 +384,10 @@ TEST_F(reasons, too_big)
 				n += 4;
 				munmap(end, 4096);
 			}
-			shared->ready = n + 1;
+			*tu_ready = n + 1;
 		}
 	}
-	ASSERT_TRUE(wait_ready(1));
+	ASSERT_TRUE(tu_wait_ready(1, WAIT_MS));
 	ASSERT_EQ(0, tu_judge(BIG, NULL, shared->pids[0], &c, &pv));
 	EXPECT_EQ(TBTF_REASON_TOO_BIG, c.reason);
 	EXPECT_EQ(TBTF_BAND_BIGGER, c.band);
@@ -453,7 +397,7 @@ TEST_F(reasons, too_big)
 	/* More than once: the kernel counts some pages of a thread late. */
 	for (n = 0; n < 10 && c.size_kb > pv.protected_kb; n++) {
 		shared->give_back += c.size_kb - pv.protected_kb;
-		ASSERT_TRUE(wait_ready(shared->give_back + 1));
+		ASSERT_TRUE(tu_wait_ready(shared->give_back + 1, WAIT_MS));
 		ASSERT_EQ(0, tu_judge(BIG, NULL, shared->pids[0], &c, &pv));
 	}
 	ASSERT_EQ(pv.protected_kb, c.size_kb);
@@ -465,7 +409,7 @@ TEST_F(reasons, too_big)
 	EXPECT_EQ(TBTF_BAND_BIGGER, pv.band);
 
 	shared->give_back += 4;
-	ASSERT_TRUE(wait_ready(shared->give_back + 1));
+	ASSERT_TRUE(tu_wait_ready(shared->give_back + 1, WAIT_MS));
 	ASSERT_EQ(0, tu_judge(BIG, NULL, shared->pids[0], &c, &pv));
 	EXPECT_EQ(pv.protected_kb, c.size_kb + 4);
 	EXPECT_EQ(TBTF_REASON_CANDIDATE, c.reason);

@@ -27,41 +27,6 @@
 #define WAIT_MS		20000
 #define SMALL_KB	8192
 
-static volatile unsigned int *ready;	/* shared */
-
-static char *fill(size_t kb)
-{
-	char *p = mmap(NULL, kb << 10, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (p == MAP_FAILED)
-		_exit(1);
-	return p;
-}
-
-static bool in_child(size_t kb, pid_t *ret_pid)
-{
-	pid_t pid = fork();
-
-	if (pid) {
-		*ret_pid = pid;
-		return false;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (tu_adj_set(0, 0))
-		_exit(1);
-	if (kb)
-		fill(kb);
-	return true;
-}
-
-static void stay(void)
-{
-	__sync_fetch_and_add(ready, 1);
-	for (;;)
-		pause();
-}
-
 FIXTURE(states) {
 	struct tu_hog big;
 	pid_t pid;
@@ -69,8 +34,7 @@ FIXTURE(states) {
 
 FIXTURE_SETUP(states)
 {
-	ready = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)ready);
+	ASSERT_EQ(0, tu_ready_reset());
 	ASSERT_EQ(0, tu_knob_set("min_victim_kb", "1024"));
 	self->big = (struct tu_hog){ .name = "big", .size_kb = 40960, .mark = TBTF_ON };
 	ASSERT_EQ(0, tu_hog_start(&self->big));
@@ -114,9 +78,9 @@ static void let_go(pid_t pid)
 
 TEST_F(states, dying)
 {
-	if (in_child(SMALL_KB, &self->pid))
-		stay();
-	ASSERT_TRUE(TU_WAIT_FOR(*ready == 1, WAIT_MS));
+	if (tu_fork(SMALL_KB, &self->pid))
+		tu_stay();
+	ASSERT_TRUE(tu_wait_ready(1, WAIT_MS));
 	EXPECT_EQ(TBTF_REASON_CANDIDATE, reason(self->big.pid, self->pid));
 	ASSERT_TRUE(hold_at_exit(self->pid));
 	kill(self->pid, SIGKILL);
@@ -150,9 +114,9 @@ TEST_F(states, in_flight)
 
 	ASSERT_EQ(0, tu_cg_make("flight"));
 	ASSERT_EQ(0, tu_cg_set("flight", "memory.max", "16M"));
-	if (in_child(SMALL_KB, &self->pid)) {
-		__sync_fetch_and_add(ready, 1);
-		while (*ready != 2)
+	if (tu_fork(SMALL_KB, &self->pid)) {
+		__sync_fetch_and_add(tu_ready, 1);
+		while (*tu_ready != 2)
 			tu_nap_ms(5);
 		p = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -160,11 +124,11 @@ TEST_F(states, in_flight)
 			p[i] = 1;
 		_exit(0);
 	}
-	ASSERT_TRUE(TU_WAIT_FOR(*ready == 1, WAIT_MS));
+	ASSERT_TRUE(tu_wait_ready(1, WAIT_MS));
 	ASSERT_EQ(0, tu_cg_enter("flight", self->pid));
 	ASSERT_TRUE(hold_at_exit(self->pid));
 	EXPECT_EQ(TBTF_REASON_CANDIDATE, reason(self->big.pid, self->pid));
-	*ready = 2;
+	*tu_ready = 2;
 	ASSERT_TRUE(held_at_exit(self->pid));
 	EXPECT_EQ(1, tu_cg_get("flight", "memory.events", "oom_kill"));
 	EXPECT_EQ(TBTF_REASON_IN_FLIGHT, reason(self->big.pid, self->pid));
@@ -182,7 +146,7 @@ TEST_F(states, dumping_core)
 	ASSERT_LT(0, tu_read(pattern, sizeof(pattern), "/proc/sys/kernel/core_pattern"));
 	/* It never reads: the dump fills the pipe, and waits. */
 	ASSERT_EQ(0, tu_write("|/bin/sleep 1000", "/proc/sys/kernel/core_pattern"));
-	if (in_child(SMALL_KB, &self->pid)) {
+	if (tu_fork(SMALL_KB, &self->pid)) {
 		setrlimit(RLIMIT_CORE, &limit);
 		abort();
 	}
@@ -197,7 +161,7 @@ TEST_F(states, dumping_core)
 static void *outlive(void *unused)
 {
 	(void)unused;
-	stay();
+	tu_stay();
 	return NULL;
 }
 
@@ -209,12 +173,12 @@ TEST_F(states, zombie_leader)
 	pthread_t thread;
 	int32_t drawn;
 
-	if (in_child(SMALL_KB, &self->pid)) {
+	if (tu_fork(SMALL_KB, &self->pid)) {
 		if (pthread_create(&thread, NULL, outlive, NULL))
 			_exit(1);
 		syscall(SYS_exit, 0);
 	}
-	ASSERT_TRUE(TU_WAIT_FOR(*ready == 1 && !tu_alive(self->pid), WAIT_MS));
+	ASSERT_TRUE(TU_WAIT_FOR(*tu_ready == 1 && !tu_alive(self->pid), WAIT_MS));
 	ASSERT_EQ(0, tu_judge(self->big.pid, NULL, self->pid, &c, NULL));
 	EXPECT_EQ(TBTF_REASON_CANDIDATE, c.reason);
 	EXPECT_LT(SMALL_KB / 2, c.worth_kb);
@@ -231,9 +195,9 @@ TEST_F(states, zombie_leader)
 /* Stopped by a signal, and frozen: killing works on both. */
 TEST_F(states, stopped_and_frozen)
 {
-	if (in_child(SMALL_KB, &self->pid))
-		stay();
-	ASSERT_TRUE(TU_WAIT_FOR(*ready == 1, WAIT_MS));
+	if (tu_fork(SMALL_KB, &self->pid))
+		tu_stay();
+	ASSERT_TRUE(tu_wait_ready(1, WAIT_MS));
 	kill(self->pid, SIGSTOP);
 	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, WUNTRACED));
 	EXPECT_EQ(TBTF_REASON_CANDIDATE, reason(self->big.pid, self->pid));
@@ -282,15 +246,15 @@ TEST_F(states, swapoff)
 	ASSERT_LT(65536, tu_status_kb(hog.pid, "VmSwap"));
 	ASSERT_EQ(0, tu_cg_set("swap", "memory.max", "max"));
 
-	if (in_child(SMALL_KB, &self->pid)) {
-		__sync_fetch_and_add(ready, 1);
-		while (*ready != 2)
+	if (tu_fork(SMALL_KB, &self->pid)) {
+		__sync_fetch_and_add(tu_ready, 1);
+		while (*tu_ready != 2)
 			;
 		_exit(swapoff("/dev/zram0") ? errno : 0);
 	}
-	ASSERT_TRUE(TU_WAIT_FOR(*ready == 1, WAIT_MS));
+	ASSERT_TRUE(tu_wait_ready(1, WAIT_MS));
 	EXPECT_EQ(TBTF_REASON_CANDIDATE, reason(self->big.pid, self->pid));
-	*ready = 2;
+	*tu_ready = 2;
 	do {
 		seen = reason(self->big.pid, self->pid);
 		if (seen != TBTF_REASON_ORIGIN)
