@@ -15,21 +15,19 @@
  */
 static bool regained_little(const struct tbtf_episode *ep, unsigned long avail_now)
 {
-	unsigned long regained = 0, consumed, before;
+	unsigned long regained = 0, before;
 	unsigned int i;
 
 	if (ep->kills < TBTF_REGAIN_KILLS)
 		return false;
-	for (i = 0; i < TBTF_REGAIN_KILLS; i++)
-		regained += ep->last_kills[i].regained;
 	/* The oldest of the ring: the slot that the next kill will take. */
 	before = ep->last_kills[ep->kills % TBTF_REGAIN_KILLS].avail;
-	consumed = regained;
-	if (before >= avail_now)
-		consumed += before - avail_now;
-	else
-		consumed -= min(consumed, avail_now - before);
-	return regained < consumed / TBTF_REGAIN_FRACTION;
+	/* Then no more was consumed than they gave: as a rule. */
+	if (before <= avail_now)
+		return false;
+	for (i = 0; i < TBTF_REGAIN_KILLS; i++)
+		regained += ep->last_kills[i].regained;
+	return regained < (regained + before - avail_now) / TBTF_REGAIN_FRACTION;
 }
 
 /**
