@@ -53,6 +53,9 @@ static const char *const policy_names[] = { "", "uniform", "weighted", "largest"
 static DEFINE_SPINLOCK(episode_lock);
 static struct tbtf_slots slots;		/* E, once the table is there */
 
+/* O: jiffies of the last decision past rung one, of whatever episode */
+static unsigned long last_decided;
+
 /* O: the kill under way is the ladder's end: memory.oom.group does as it likes. */
 static bool final_kill;
 /* O: of the kill under way, the cgroup that hit its limit, or NULL. */
@@ -185,12 +188,12 @@ static void leave(struct tbtf_episode *ep, bool round)
 static void close_idle(struct work_struct *work)
 {
 	bool off = !tbtf_knob(enabled) || READ_ONCE(tbtf_stopping);
+	unsigned long idle = msecs_to_jiffies(tbtf_knob(episode_idle_ms));
 
 	spin_lock(&episode_lock);
 	tbtf_slots_close(&slots, off);
 	if (slots.nr_open && !READ_ONCE(tbtf_stopping))
-		schedule_delayed_work(&close_work,
-				      off ? 1 : msecs_to_jiffies(tbtf_knob(episode_idle_ms)) / 2 + 1);
+		schedule_delayed_work(&close_work, off ? 1 : idle / 2 + 1);
 	spin_unlock(&episode_lock);
 }
 
@@ -334,6 +337,7 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 				    task_tgid_nr(p), p->comm, ep->kills,
 				    waits ? "until there is memory" :
 				    "for ladder_deadline_ms at most");
+	last_decided = jiffies;
 	trace_tbtf_killless(ep->id, futile, tbtf_ladder_waited_ms(ep));
 
 	if (!waits && tbtf_ladder_past_deadline(ep))
@@ -342,9 +346,10 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	return true;
 }
 
-static enum tbtf_futile futile(const struct tbtf_episode *ep, const struct oom_control *oc)
+static enum tbtf_futile futile(const struct tbtf_episode *ep, const struct oom_control *oc,
+			       unsigned long avail)
 {
-	enum tbtf_futile futile = tbtf_futile(ep, tbtf_wait_available(oc));
+	enum tbtf_futile futile = tbtf_futile(ep, avail);
 
 	if (futile == TBTF_FUTILE_MAX_KILLS)
 		tbtf_stat_inc(futile_max_kills);
@@ -359,7 +364,7 @@ static enum tbtf_futile futile(const struct tbtf_episode *ep, const struct oom_c
 
 /* One line for a substitution, and everybody's books. The victim is choice->victim. */
 static void record(struct tbtf_episode *ep, const struct oom_control *oc,
-		   const struct tbtf_choice *choice, bool dry)
+		   const struct tbtf_choice *choice, unsigned long avail, bool dry)
 {
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	struct task_struct *victim = choice->victim, *p = choice->p;
@@ -395,8 +400,7 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 	rcu_read_unlock();
 
 	tbtf_futile_note_kill(ep, in_cgroup, victim->group_leader->start_boottime,
-			      ktime_get_boottime_ns(), choice->victim_size.worth,
-			      tbtf_wait_available(oc));
+			      ktime_get_boottime_ns(), choice->victim_size.worth, avail);
 	ep->freed_kb += rec.worth_kb;
 	ep->looks = 0;
 	trace_tbtf_sacrifice(&rec);
@@ -425,7 +429,8 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 
 /* Rung one. True: there is a victim, in choice->victim. */
 static bool sacrifice(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
-		      struct tbtf_choice *choice, enum tbtf_futile *ret_futile)
+		      struct tbtf_choice *choice, unsigned long avail,
+		      enum tbtf_futile *ret_futile)
 {
 	tbtf_choice_init(choice, p);
 	choice->memcg = oc->memcg;
@@ -435,7 +440,7 @@ static bool sacrifice(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 	trace_tbtf_round(ep->id, p, pages_to_kb(choice->p_pages), oc->order,
 			 (__force u32)oc->gfp_mask);
 
-	*ret_futile = futile(ep, oc);
+	*ret_futile = futile(ep, oc, avail);
 	if (*ret_futile == TBTF_FUTILE_NOT)
 		tbtf_victim_pick(choice);
 	tbtf_choice_done(choice);
@@ -490,6 +495,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	struct tbtf_choice choice;
 	struct tbtf_episode *ep;
 	enum tbtf_futile futile;
+	unsigned long avail;
 	bool found, ended = false, progress, dry;
 
 	final_kill = false;
@@ -534,7 +540,8 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	}
 	ep = enter(oc, true);
 	ep->rounds++;
-	found = sacrifice(ep, oc, p, &choice, &futile);
+	avail = tbtf_wait_available(oc);
+	found = sacrifice(ep, oc, p, &choice, avail, &futile);
 	if (found && !dry && has_come(ep, oc)) {
 		tbtf_stat_inc(leaving);
 		put_task_struct(choice.victim);
@@ -542,7 +549,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 		oc->chosen = (void *)-1UL;
 		ended = true;
 	} else if (found) {
-		record(ep, oc, &choice, dry);
+		record(ep, oc, &choice, avail, dry);
 		tbtf_ladder_sacrificed(ep);
 		if (dry) {
 			put_task_struct(choice.victim);
@@ -593,8 +600,8 @@ static bool decided_just_now(const struct tbtf_episode *ep, const struct oom_con
  */
 bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 {
+	struct tbtf_episode *ep = NULL;
 	struct task_struct *p = NULL;
-	struct tbtf_episode *ep;
 	unsigned long freed = 0;
 	bool ended = false;
 	u64 key;
@@ -607,7 +614,9 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	    (!oc->memcg && oc->gfp_mask && !(oc->gfp_mask & __GFP_FS)))
 		return false;
 
-	ep = enter(oc, false);
+	/* None holds for longer: as a rule there is none, and nothing to be looked up. */
+	if (time_before(jiffies, last_decided + msecs_to_jiffies(tbtf_knob(nap_ms))))
+		ep = enter(oc, false);
 	if (ep) {
 		if (decided_just_now(ep, oc)) {
 			ep->rounds++;

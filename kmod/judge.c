@@ -13,6 +13,7 @@
 #include <linux/cpuset.h>
 #include <linux/mempolicy.h>
 #include <linux/nodemask.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -135,9 +136,12 @@ static void init_locked(struct task_struct *t, void *arg)
 	if (memcg && memcg->css.parent && css_tryget(&memcg->css))
 		choice->own = memcg;
 	/* Its cgroup's mark counts, also where it has one of its own on top. */
-	tbtf_role_of(t, t->mm, &info);
-	if (info.role == TBTF_ROLE_TBTF && tbtf_role_cgroup(memcg, &from) == TBTF_ROLE_TBTF)
-		usage = page_counter_read(&from->memory) + page_counter_read(&from->swap);
+	if (READ_ONCE(tbtf_nr_role_protecting) &&
+	    tbtf_role_cgroup(memcg, &from) == TBTF_ROLE_TBTF) {
+		tbtf_role_of(t, t->mm, &info);
+		if (info.role == TBTF_ROLE_TBTF)
+			usage = page_counter_read(&from->memory) + page_counter_read(&from->swap);
+	}
 	choice->p_pages = tbtf_size_protected(&sizes.size, sizes.hugetlb, usage);
 }
 
@@ -223,7 +227,7 @@ static bool shares_nodes(struct tbtf_choice *choice, struct task_struct *task, u
 	return ok;
 }
 
-/* Does somebody hold this memory who is no thread of the process? A sharer, or a reader of /proc. */
+/* Does somebody hold this memory who is no thread of it? A sharer, or a reader of /proc. */
 static bool has_other_users(struct task_struct *task, struct mm_struct *mm)
 {
 	int users = atomic_read(&mm->mm_users);
@@ -474,8 +478,7 @@ static void judge_locked(struct task_struct *t, void *arg)
  *
  * Context: under RCU; takes task_lock.
  */
-void tbtf_judge(struct tbtf_choice *choice, struct task_struct *task,
-		       struct tbtf_verdict *ret)
+void tbtf_judge(struct tbtf_choice *choice, struct task_struct *task, struct tbtf_verdict *ret)
 {
 	struct judging j = { .choice = choice, .task = task, .ret = ret };
 
@@ -563,11 +566,27 @@ static void anyone_locked(struct task_struct *t, void *arg)
 	if (anyone->found)
 		return;
 	tbtf_role_of(t, t->mm, &info);
+	if (info.role != TBTF_ROLE_TBTF)
+		return;
 	size_of_mm(t->mm, &size);
-	if (info.role == TBTF_ROLE_TBTF && (!anyone->largest || size.size > anyone->largest_size)) {
+	if (!anyone->largest || size.size > anyone->largest_size) {
 		anyone->largest = t;
 		anyone->largest_size = size.size;
 	}
+}
+
+/* One process of those that the kernel would look at, or has chosen before. */
+static void look_at(struct task_struct *p, struct tbtf_choice *choice, struct anyone *anyone)
+{
+	u32 reason;
+
+	if (is_global_init(p) || (p->flags & PF_KTHREAD) ||
+	    (nr_online_nodes > 1 && !shares_nodes(choice, p, &reason)))
+		return;
+	if (tsk_is_oom_victim(p))
+		anyone->found = !mm_flags_test(MMF_OOM_SKIP, p->signal->oom_mm);
+	else
+		tbtf_with_mm(p, anyone_locked, anyone);
 }
 
 /**
@@ -580,37 +599,36 @@ static void anyone_locked(struct task_struct *t, void *arg)
  * As select_bad_process() of the kernel does it for an OOM that is not a
  * memcg's, but it stops at the first, as a rule soon.
  *
- * Context: takes task_lock.
+ * Context: under oom_lock; takes task_lock.
  * Return: true if it would, or if a victim is on its way out already.
  */
 bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask,
-			struct task_struct **ret_protected)
+		       struct task_struct **ret_protected)
 {
 	struct tbtf_choice choice = { .cpuset_of = cpuset_of, .nodemask = nodemask };
-	bool nodes = nr_online_nodes > 1;
+	/* O: whom the last walk has found, behind all the threads of the kernel */
+	static pid_t last_found;
 	struct anyone anyone = { };
 	struct task_struct *p;
-	u32 reason;
 
 	*ret_protected = NULL;
 	rcu_read_lock();
 	/* As a rule the answer is at hand: whoever allocates is killable himself. */
-	if (cpuset_of->mm && !(cpuset_of->flags & PF_KTHREAD) && !is_global_init(cpuset_of) &&
-	    !tsk_is_oom_victim(cpuset_of) &&
-	    (!nodes || shares_nodes(&choice, cpuset_of, &reason))) {
-		tbtf_with_mm(cpuset_of, anyone_locked, &anyone);
-		anyone.largest = NULL;
+	look_at(cpuset_of, &choice, &anyone);
+	if (!anyone.found) {
+		p = pid_task(find_pid_ns(last_found, &init_pid_ns), PIDTYPE_TGID);
+		if (p)
+			look_at(p, &choice, &anyone);
 	}
-	for_each_process(p) {
-		if (anyone.found)
-			break;
-		if (is_global_init(p) || (p->flags & PF_KTHREAD) ||
-		    (nodes && !shares_nodes(&choice, p, &reason)))
-			continue;
-		if (tsk_is_oom_victim(p))
-			anyone.found = !mm_flags_test(MMF_OOM_SKIP, p->signal->oom_mm);
-		else
-			tbtf_with_mm(p, anyone_locked, &anyone);
+	if (!anyone.found) {
+		anyone.largest = NULL;
+		for_each_process(p) {
+			look_at(p, &choice, &anyone);
+			if (anyone.found) {
+				last_found = p->tgid;
+				break;
+			}
+		}
 	}
 	if (!anyone.found && anyone.largest)
 		*ret_protected = get_task_struct(anyone.largest);
