@@ -80,7 +80,7 @@ help:
 	@echo 'make check-smoke     a few of them: KVER= another kernel, in some minutes'
 	@echo 'make check-matrix    all tests on all supported kernels: $(KERNELS)'
 	@echo 'make bench           the figures, in VMs'
-	@echo 'make style           checkpatch, sparse and our own rules'
+	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
 	@echo 'make deps            install the Debian packages that these need'
 	@echo 'make kmod|userspace|selftests    one part'
 	@echo 'make clean           what was built; distclean: the downloads as well'
@@ -191,6 +191,8 @@ PACKAGES += $(KERNEL_PACKAGES)
 endif
 endif
 check-matrix: PACKAGES += $(KERNEL_PACKAGES)
+# What reads the sources a second time; nothing is built by it.
+style: PACKAGES += clang shellcheck
 
 deps:
 	$(Q)missing=; for p in $(PACKAGES); do \

@@ -32,7 +32,7 @@ enum tbtf_futile {
 /* A cgroup that gave victims to an episode, and how often it put others in their place. */
 struct tbtf_generation {
 	u64 cgroup;			/* O: id */
-	u64 killed_at;			/* O: ns of boot time: the first kill of the last generation */
+	u64 killed_at;			/* O: ns of boot time: first kill of the last generation */
 	u32 generations;		/* O */
 };
 
@@ -61,7 +61,7 @@ struct tbtf_episode {
 	int decided_seq;		/* O: wake_seq at that time */
 	unsigned long decided_avail;	/* O: pages available at that time */
 	atomic_t naps;
-	struct task_struct *prober;	/* A: who tries next, of those who nap in a fault; compared */
+	struct task_struct *prober;	/* A: who tries next, of who nap in a fault; compared */
 
 	/* futility */
 	struct {

@@ -30,7 +30,7 @@
 #include "tbtf.h"
 
 bool tbtf_stopping;
-struct mutex *tbtf_oom_lock;
+struct mutex *tbtf_oom_lock;	/* the kernel's; NULL: not found */
 struct blocking_notifier_head *tbtf_oom_notifiers;
 static bool *oom_killer_disabled_ptr;
 

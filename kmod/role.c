@@ -6,8 +6,8 @@
  *
  * In: a task. Out: the role that counts for it, and who gave it. The order: tbtf,
  * then spare, of its own or of a process that shares its memory; another role of
- * its own; the nearest cgroup above that has one. Lookups take no lock and allocate nothing: they run under
- * oom_lock for every candidate.
+ * its own; the nearest cgroup above that has one. Lookups take no lock and
+ * allocate nothing: they run under oom_lock for every candidate.
  *
  * A record belongs to each cgroup that was given a role or that has lost or
  * spared a process. It holds a reference of the css, so that the pointer is its

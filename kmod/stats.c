@@ -38,8 +38,8 @@ static struct stat_attribute attributes[] = { TBTF_STATS(STAT_ATTRIBUTE) };
 
 #define STAT_POINTER(_name, when)	&attributes[TBTF_STAT_##_name].attr.attr,
 static struct attribute *pointers[] = {
-	TBTF_STATS(STAT_POINTER)
 	&open_episodes_attr.attr,
+	TBTF_STATS(STAT_POINTER)
 	NULL
 };
 

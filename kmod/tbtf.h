@@ -158,7 +158,7 @@ struct tbtf_choice {
 	unsigned long min_pages;
 	unsigned int walks;		/* of sharers, left */
 	struct mem_cgroup *last_memcg;	/* of the last candidate, and */
-	bool last_takes;		/* whether its memory.oom.group takes one who must not die */
+	bool last_takes;		/* its memory.oom.group takes one who must not die */
 	bool nodes;			/* memory is on more than one */
 	bool first_look;		/* at many: see judge_sharers() in judge.c */
 

@@ -81,8 +81,8 @@ enum tbtf_band {
 					 */
 	TBTF_BAND_ORDINARY	= 2,	/* oom_score_adj == 0 */
 	TBTF_BAND_LOWERED	= 3,	/* oom_score_adj < 0 */
-	TBTF_BAND_OWN		= 4,	/* in the protected process's own cgroup (not for a memcg OOM) */
-	TBTF_BAND_BIGGER	= 5,	/* not smaller than the protected process, or a vfork parent:
+	TBTF_BAND_OWN		= 4,	/* in the protected one's cgroup (not for a memcg OOM) */
+	TBTF_BAND_BIGGER	= 5,	/* not smaller than the protected one, or a vfork parent:
 					 * the largest of them, when no candidate is left; those
 					 * with oom_score_adj < 0 after all others
 					 */
@@ -101,16 +101,20 @@ enum tbtf_reason {
 	TBTF_REASON_ADJ_MIN	= 7,	/* oom_score_adj is -1000 */
 	TBTF_REASON_IN_FLIGHT	= 8,	/* an OOM victim already */
 	TBTF_REASON_DYING	= 9,	/* exiting, or killed and on its way out */
-	TBTF_REASON_ORIGIN	= 10,	/* in swapoff(2) or stopping KSM: the kernel's own first choice */
+	TBTF_REASON_ORIGIN	= 10,	/* in swapoff(2) or stopping KSM: the kernel's choice */
 	TBTF_REASON_VFORK	= 11,	/* in vfork(2), as parent or as child */
 	TBTF_REASON_MEMCG	= 12,	/* outside the memory cgroup that is out of memory */
-	TBTF_REASON_CPUSET	= 13,	/* its cpuset has none of the nodes that are out of memory */
+	TBTF_REASON_CPUSET	= 13,	/* its cpuset has none of the nodes out of memory */
 	TBTF_REASON_MEMPOLICY	= 14,	/* its memory policy has none of these nodes */
 	TBTF_REASON_TOO_SMALL	= 15,	/* below min_victim_kb: not worth it */
 	TBTF_REASON_ANCESTOR	= 16,	/* an ancestor of the protected process */
 	TBTF_REASON_SHARED_MM	= 17,	/* shares its memory with one that must not be killed */
-	TBTF_REASON_OOM_GROUP	= 18,	/* memory.oom.group would take one along that must not be killed */
-	TBTF_REASON_RESPAWN	= 19,	/* its cgroup has twice put new processes in the place of killed ones */
+	TBTF_REASON_OOM_GROUP	= 18,	/* memory.oom.group would take one along that must not
+					 * be killed
+					 */
+	TBTF_REASON_RESPAWN	= 19,	/* its cgroup has twice put new processes in the place of
+					 * killed ones
+					 */
 	TBTF_REASON_TOO_BIG	= 20,	/* not smaller than the protected process */
 	TBTF_REASON_NR		= 21,
 };
@@ -150,15 +154,16 @@ struct tbtf_version {
 #define TBTF_FEATURE_KILL	(1U << 1)	/* the hook of oom_kill_process */
 #define TBTF_FEATURE_GROUP	(1U << 2)	/* memory.oom.group spares the protected */
 #define TBTF_FEATURE_CGROUP	(1U << 3)	/* the memory.tbtf files */
-#define TBTF_FEATURE_FRONT	(1U << 4)	/* the hook of out_of_memory: oom_score_adj -1000, waiting without a scan */
+#define TBTF_FEATURE_FRONT	(1U << 4)	/* that of out_of_memory: waits without a scan */
 #define TBTF_FEATURE_NAP	(1U << 5)	/* waiting without oom_lock */
 #define TBTF_FEATURE_EXEC	(1U << 6)	/* a privileged exec drops the mark */
 #define TBTF_FEATURE_RMDIR	(1U << 7)	/* a removed cgroup is forgotten at once */
-#define TBTF_FEATURE_FAULT	(1U << 8)	/* the hook of pagefault_out_of_memory: waiting without mmap_lock */
+#define TBTF_FEATURE_FAULT	(1U << 8)	/* that of faults: waits without mmap_lock */
 
 /*
  * Set the role of a process: TBTF_IOC_MARK. TBTF_ROLE_INHERIT takes its role
- * away. It stays over execve(2), but for tbtf where that raises privileges. flags: TBTF_LOCAL, with TBTF_ROLE_TBTF only.
+ * away. It stays over execve(2), but for tbtf where that raises privileges.
+ * flags: TBTF_LOCAL, with TBTF_ROLE_TBTF only.
  *	EINVAL	the pidfd is that of a kernel thread, or of init with the role expendable
  *	ENOSPC	as many processes as max_marks allows have a role already
  *	ENOMEM	no memory for the mark
@@ -181,7 +186,7 @@ struct tbtf_info {
 	__u64 cgroup;		/* id of the cgroup whose memory.tbtf made it; 0: none did */
 	__u64 size_kb;		/* resident + swapped + page tables: what the kernel goes by */
 	__u64 worth_kb;		/* anonymous + swapped + page tables: what killing it frees */
-	__u64 protected_kb;	/* what candidates must be smaller than, were it the protected one */
+	__u64 protected_kb;	/* candidates are smaller than this, were it protected */
 	char  comm[16];
 };
 
@@ -275,7 +280,7 @@ enum tbtf_outcome {
 	TBTF_OUTCOME_WAITED	= 2,	/* nobody was left to kill, and the OOM went by: memory came
 					 * from elsewhere, or who wanted it gave up
 					 */
-	TBTF_OUTCOME_KILLED	= 3,	/* on_exhausted: the kernel's own choice among the protected */
+	TBTF_OUTCOME_KILLED	= 3,	/* on_exhausted: the kernel's choice among the protected */
 	TBTF_OUTCOME_PANICKED	= 4,	/* on_exhausted: the machine went down */
 	TBTF_OUTCOME_FAILED	= 5,	/* the allocation was made to fail */
 	TBTF_OUTCOME_SWITCHED	= 6,	/* switched off, or unloaded, before it ended */
