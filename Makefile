@@ -214,12 +214,15 @@ deps:
 	apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends $$missing \
 		> $(OUTPUT)/apt.log 2>&1 || { cat $(OUTPUT)/apt.log >&2; exit 1; }
 
-# From the kernel's source package: its test headers, checkpatch. Never committed.
+# From the kernel's source package: its test headers, checkpatch, its own
+# selftests. Never committed.
 LINUX		:= $(OUTPUT)/cache/linux
-LINUX_SOURCE	= $(lastword $(shell ls /usr/src/linux-source-*.tar.xz 2>/dev/null | sort -V))
-LINUX_FILES	:= tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h \
-	tools/testing/selftests/lib.mk scripts/checkpatch.pl scripts/spelling.txt \
-	scripts/const_structs.checkpatch scripts/extract-vmlinux
+LINUX_SOURCE	= $(lastword $(shell ls /usr/src/linux-source-*.tar.xz 2>/dev/null | sort -V) \
+			$(wildcard /usr/src/linux-source-6.1.tar.xz))
+LINUX_FILES	:= $(addprefix tools/testing/selftests/,kselftest.h kselftest_harness.h lib.mk \
+			cgroup clone3/clone3_selftests.h pidfd/pidfd.h prctl vm) \
+	scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch \
+	scripts/extract-vmlinux
 
 kselftest: $(addprefix $(LINUX)/,$(LINUX_FILES))
 
