@@ -79,6 +79,7 @@ help:
 	@echo 'make check KVER=6.12 ... on the newest kernel 6.12 of Debian (7.3, 6.12+deb12, newest)'
 	@echo 'make check-smoke     a few of them: KVER= another kernel, in some minutes'
 	@echo 'make check-matrix    all tests on all supported kernels: $(KERNELS)'
+	@echo 'make check-kernel    the selftests of the kernel itself, with the module and without'
 	@echo 'make bench           the figures, in VMs'
 	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
 	@echo 'make deps            install the Debian packages that these need'
@@ -122,6 +123,10 @@ userspace:
 selftests: userspace kselftest
 	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests KVER=$(KVER) KBUILD='$(KBUILD)' all
 
+# The kernel's own selftests.
+kernel-selftests: kselftest
+	$(Q)$(MAKE) -C selftests/kernel OUTPUT=$(OUTPUT)/selftests/kernel LINUX=$(LINUX)
+
 # --- install --------------------------------------------------------------
 
 # Debian's headers have no System.map, without which kbuild leaves out depmod.
@@ -140,7 +145,7 @@ uninstall: kernel-found
 
 # Each first installs what is missing, then starts over: only then is it known
 # which kernel there is.
-check check-smoke demo bench: deps
+check check-smoke check-kernel demo bench: deps
 	$(Q)$(MAKE) kselftest vm-kernel $(if $(kernel_given),,KVER=$(VM_KVER))
 	$(Q)$(MAKE) vm-$@ $(if $(kernel_given),,KVER=$(VM_KVER))
 
@@ -156,12 +161,17 @@ check-matrix: deps
 vm-kernel:
 	$(Q)selftests/vm/kernel $(KVER) >/dev/null
 
-vm-check: all vm-kernel
+vm-check: all kernel-selftests vm-kernel
 	$(Q)selftests/vm/selfcheck
+	$(Q)selftests/kernel/selfcheck
 	$(Q)selftests/vm/run -k $(KVER) $(TESTS)
 
 vm-check-smoke:
 	$(Q)$(MAKE) vm-check TESTS='$(SMOKE)'
+
+vm-check-kernel: all kernel-selftests vm-kernel
+	$(Q)selftests/kernel/selfcheck
+	$(Q)selftests/kernel/run -k $(KVER) -a -j 2 $(TESTS)
 
 vm-demo: kmod vm-kernel
 	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests demo
@@ -181,7 +191,7 @@ vm-style: kernel-found kselftest
 # --- what is needed -------------------------------------------------------
 
 PACKAGES := gcc libc6-dev make kmod cpio xz-utils perl pkg-config sparse groff-base busybox-static \
-	qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole
+	e2fsprogs qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole
 
 # For a kernel of another release: its root needs mmdebstrap.
 KERNEL_PACKAGES := mmdebstrap
@@ -243,4 +253,5 @@ distclean:
 	rm -rf $(OUTPUT)
 
 .PHONY: all help kernel-found mirror kmod userspace selftests install uninstall check check-smoke \
-	check-matrix demo bench vm-kernel vm-check vm-check-smoke vm-style vm-demo vm-bench style deps kselftest clean distclean
+	check-kernel check-matrix demo bench vm-kernel vm-check vm-check-smoke vm-check-kernel kernel-selftests \
+	vm-style vm-demo vm-bench style deps kselftest clean distclean
