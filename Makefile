@@ -81,6 +81,7 @@ help:
 	@echo 'make check-matrix    all tests on all supported kernels: $(KERNELS)'
 	@echo 'make check-kernel    the selftests of the kernel itself, with the module and without'
 	@echo 'make bench           the figures, in VMs'
+	@echo 'make soak            all of it at once, for SOAK_HOURS=2, in VMs (selftests/soak/run)'
 	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
 	@echo 'make deps            install the Debian packages that these need'
 	@echo 'make kmod|userspace|selftests    one part'
@@ -145,7 +146,7 @@ uninstall: kernel-found
 
 # Each first installs what is missing, then starts over: only then is it known
 # which kernel there is.
-check check-smoke check-kernel demo bench: deps
+check check-smoke check-kernel demo bench soak: deps
 	$(Q)$(MAKE) kselftest vm-kernel $(if $(kernel_given),,KVER=$(VM_KVER))
 	$(Q)$(MAKE) vm-$@ $(if $(kernel_given),,KVER=$(VM_KVER))
 
@@ -179,6 +180,9 @@ vm-demo: kmod vm-kernel
 
 vm-bench: all vm-kernel
 	$(Q)selftests/bench/bench -k $(KVER)
+
+vm-soak: all vm-kernel
+	$(Q)selftests/soak/run -k $(KVER)
 
 # --- style ----------------------------------------------------------------
 
@@ -253,5 +257,5 @@ distclean:
 	rm -rf $(OUTPUT)
 
 .PHONY: all help kernel-found mirror kmod userspace selftests install uninstall check check-smoke \
-	check-kernel check-matrix demo bench vm-kernel vm-check vm-check-smoke vm-check-kernel kernel-selftests \
-	vm-style vm-demo vm-bench style deps kselftest clean distclean
+	check-kernel check-matrix demo bench soak vm-kernel vm-check vm-check-smoke vm-check-kernel \
+	kernel-selftests vm-style vm-demo vm-bench vm-soak style deps kselftest clean distclean
