@@ -113,7 +113,7 @@ int tbtf_cgroup_setup(void)
 	err = (int)tbtf_call(add_addr, (unsigned long)&memory_cgrp_subsys, (unsigned long)files,
 			     0, 0, 0);
 	if (err) {
-		pr_err("cannot add the memory.tbtf files: %d\n", err);
+		pr_err("cannot add the memory.tbtf files: %d; not loading\n", err);
 		return err;
 	}
 	added = true;

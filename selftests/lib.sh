@@ -212,6 +212,49 @@ episodes_over()
 	wait_for '[ "$(stat_get open_episodes)" = 0 ]' "$1"
 }
 
+# --- loading ------------------------------------------------------------------
+
+# Where the modules of the tests are, and tbtf itself.
+EXTRA=/lib/modules/$(uname -r)/extra
+
+# tbtf_loads [PARAMETER...]; tbtf_why: why it did not
+tbtf_loads()
+{
+	insmod "$EXTRA/tbtf.ko" "$@" 2>/tmp/why
+}
+
+tbtf_why()
+{
+	sed 's/.*: //' /tmp/why
+}
+
+# nothing_left [WHAT]: of tbtf in the kernel; WHAT of it (device, sysfs, cgroup) is
+# somebody else's now. Looks at the files of the cgroup m.
+nothing_left()
+{
+	local f
+
+	for f in $TBTF/enabled $TBTF/stats /sys/module/tbtf /sys/kernel/slab/tbtf_mark \
+		/sys/kernel/tracing/events/tbtf "$CGROUP"/m/memory.tbtf.*; do
+		[ ! -e "$f" ] || { diag "$f is there"; return 1; }
+	done
+	for f in sysfs:$TBTF device:/dev/tbtf cgroup:"$CGROUP"/m/memory.tbtf; do
+		[ "${f%%:*}" = "$1" ] || [ ! -e "${f#*:}" ] || { diag "${f#*:} is there"; return 1; }
+	done
+	# The tracepoints, by what the others are: nobody is on them here.
+	if grep -E 'tbtf|replace_' /sys/kernel/tracing/enabled_functions; then
+		return 1
+	fi
+	if grep -E '\[tbtf\]' /proc/kallsyms; then
+		return 1
+	fi
+	# 22 is EINVAL: the option is unknown.
+	hog_start asks -s 1M -m 2>/dev/null && return 1
+	[ "$(hog_get asks err)" = 22 ]
+}
+
+# --- the kernel log -----------------------------------------------------------
+
 # log_mark: from here on. log_since: what the kernel logged after it.
 log_mark()
 {

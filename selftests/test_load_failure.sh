@@ -13,74 +13,57 @@
 # vm-allow: tbtf: .* not loading
 . ./lib.sh
 
-plan 34
-
-MODULES=/lib/modules/$(uname -r)/extra
-
-# nothing_left: of tbtf in the kernel, but what the rival made
-nothing_left()
-{
-	local f
-
-	for f in $TBTF/enabled $TBTF/stats /sys/module/tbtf /sys/kernel/slab/tbtf_mark \
-		/sys/kernel/tracing/events/tbtf "$CGROUP"/m/memory.tbtf*; do
-		[ ! -e "$f" ] || { diag "$f is there"; return 1; }
-	done
-	[ -n "$1" ] || [ ! -e $TBTF ] || return
-	[ -n "$1" ] || [ ! -e /dev/tbtf ] || return
-	# The tracepoints, by what the others are: nobody is on them here.
-	if grep -E 'tbtf|replace_' /sys/kernel/tracing/enabled_functions; then
-		return 1
-	fi
-	if grep -E '\[tbtf\]' /proc/kallsyms; then
-		return 1
-	fi
-	# 22 is EINVAL: the option is unknown.
-	hog_start asks -s 1M -m 2>/dev/null && return 1
-	[ "$(hog_get asks err)" = 22 ]
-}
-
-loads()
-{
-	insmod "$MODULES/tbtf.ko" 2>/tmp/why
-}
+plan 40
 
 cg_make m memory.max=40M memory.swap.max=0
-check "there is nothing at first" nothing_left ""
+check "there is nothing at first" nothing_left
 
 # The hooks in order: what was hooked before is let go of.
-for f in security_task_prctl oom_kill_process oom_kill_memcg_member out_of_memory; do
-	insmod "$MODULES/second_user.ko" "func=$f"
-	check_not "the hook of $f fails: it does not load" loads
-	check "and nothing is left" nothing_left ""
+for f in security_task_prctl oom_kill_process oom_kill_memcg_member out_of_memory \
+	pagefault_out_of_memory; do
+	insmod "$EXTRA/second_user.ko" "func=$f"
+	check_not "the hook of $f fails: it does not load" tbtf_loads
+	check "and nothing is left" nothing_left
 	rmmod second_user
-	check "it loads without the obstacle" loads
+	check "it loads without the obstacle" tbtf_loads
 	rmmod tbtf
 done
 
 for what in device sysfs; do
-	insmod "$MODULES/rival.ko" "what=$what"
+	insmod "$EXTRA/rival.ko" "what=$what"
 	log_mark
-	check_not "$what: the name is taken: it does not load" loads
+	check_not "$what: the name is taken: it does not load" tbtf_loads
 	# Not "File exists": to modprobe that means that all is well.
-	is "$what: insmod says so" "$(sed 's/.*: //' /tmp/why)" "Device or resource busy"
+	is "$what: insmod says so" "$(tbtf_why)" "Device or resource busy"
 	check "$what: the log names it" log_has "tbtf: cannot make (/dev/tbtf|/sys/kernel/mm/tbtf): .*not loading"
 	check "$what: nothing is left" nothing_left "$what"
 	rmmod rival
-	check "$what: it loads without the obstacle" loads
+	check "$what: it loads without the obstacle" tbtf_loads
 	check "$what: and works" hog_start works -s 1M -m
 	hog_kill works
 	rmmod tbtf
 done
 
+# The kernel then takes away by name what it has added, and so the other's file:
+# the second try, which busybox makes without being asked, may succeed.
+insmod "$EXTRA/rival.ko" what=cgroup
+log_mark
+tbtf_loads && rmmod tbtf
+check "cgroup: the name is taken: the log says so" \
+	log_has "tbtf: cannot add the memory.tbtf files: -17; not loading"
+rmmod rival
+check "cgroup: nothing is left" nothing_left
+check "cgroup: it loads without the obstacle" tbtf_loads
+rmmod tbtf
+
 # The switch of ftrace itself.
 if echo 0 > /proc/sys/kernel/ftrace_enabled; then
 	log_mark
-	check_not "kernel.ftrace_enabled=0: it does not load" loads
+	check_not "kernel.ftrace_enabled=0: it does not load" tbtf_loads
 	check "and says why" log_has "tbtf: .* cannot be hooked: kernel.ftrace_enabled is 0; not loading"
-	check "and nothing is left" nothing_left ""
+	check "and nothing is left" nothing_left
 	echo 1 > /proc/sys/kernel/ftrace_enabled
-	check "with 1 it loads" loads
+	check "with 1 it loads" tbtf_loads
 	rmmod tbtf
 else
 	for f in "it does not load" "and says why" "and nothing is left" "with 1 it loads"; do
@@ -88,7 +71,7 @@ else
 	done
 fi
 
-check "at the end there is nothing" nothing_left ""
+check "at the end there is nothing" nothing_left
 is "nor in /proc/modules" "$(grep -c '^tbtf ' /proc/modules)" 0
 is "nor in /proc/slabinfo" "$(grep -c '^tbtf' /proc/slabinfo)" 0
 is "nor in vmallocinfo" "$(grep -c '\[tbtf\]' /proc/vmallocinfo)" 0
