@@ -232,7 +232,8 @@ static int attach_probes(void)
 		struct probe *probe = &probes[i];
 
 		err = probe->tp ? tracepoint_probe_register(probe->tp, probe->func, NULL) : -ENOENT;
-		if (err && probe->needed) {
+		/* Done without where it is missing, not where memory was for a moment. */
+		if (err && (probe->needed || err != -ENOENT)) {
 			pr_err("cannot attach to the tracepoint %s: %d; not loading\n",
 			       probe->name, err);
 			return err;
@@ -300,14 +301,15 @@ static int switch_on_all(void)
 			pr_err("%s %s; not loading\n", hooks[i].name, ftrace_is_off() ?
 			       "cannot be hooked: kernel.ftrace_enabled is 0" :
 			       "is redirected by somebody else already (a live patch, another module?)");
-		else if (hooks[i].needed)
+		else if (hooks[i].needed || !(err == -ENOENT || err == -EINVAL))
 			pr_err("cannot hook %s: %s (%d); not loading\n", hooks[i].name,
 			       err == -ENOENT ? "this kernel has no such function" : "ftrace refuses",
 			       err);
 		else
 			pr_warn("cannot hook %s (%d): done without, see features\n",
 				hooks[i].name, err);
-		if (err == -EBUSY || hooks[i].needed)
+		/* Done without where this kernel has no such place, not for want of memory. */
+		if (hooks[i].needed || !(err == -ENOENT || err == -EINVAL))
 			return err;
 	}
 	return 0;
@@ -433,6 +435,10 @@ int tbtf_hook_setup(void)
 	tbtf_oom_notifiers =
 		(struct blocking_notifier_head *)tbtf_ksym_data("oom_notify_list");
 	oom_killer_disabled_ptr = (bool *)tbtf_ksym_data("oom_killer_disabled");
+	if (!tbtf_oom_notifiers)
+		pr_warn("oom_notify_list not found: done without\n");
+	if (!oom_killer_disabled_ptr)
+		pr_warn("oom_killer_disabled not found: done without\n");
 	tbtf_oom_lock = (struct mutex *)tbtf_ksym_data("oom_lock");
 	if (tbtf_oom_lock)
 		features |= TBTF_FEATURE_NAP;

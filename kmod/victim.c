@@ -222,6 +222,8 @@ void tbtf_victim_setup(void)
 {
 	atomic64_set(&rng_seed, get_random_u64());
 	total_forks = (unsigned long *)tbtf_ksym_data("total_forks");
+	if (!total_forks)
+		pr_warn("total_forks not found: done without, choices take longer\n");
 }
 
 /**
