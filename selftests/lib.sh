@@ -127,12 +127,12 @@ finish()
 # --- waiting --------------------------------------------------------------
 
 # wait_for COND TIMEOUT: until the shell condition holds, at most so many
-# seconds; whether it held
+# seconds (times VM_PATIENCE); whether it held
 wait_for()
 {
 	local end
 
-	end=$(($(now_ms) + $2 * 1000))
+	end=$(($(now_ms) + $2 * 1000 * ${VM_PATIENCE:-1}))
 	until eval "$1"; do
 		[ "$(now_ms)" -lt "$end" ] || return 1
 		sleep 0.05

@@ -310,7 +310,7 @@ bool tu_alive(pid_t pid)
 
 int tu_wait(pid_t pid, int ms)
 {
-	long long end = tu_now_ms() + ms;
+	long long end = tu_end_ms(ms);
 	int status;
 
 	for (;;) {
@@ -682,7 +682,7 @@ size_t tu_hog_kb(const struct tu_hog *h)
 
 int tu_hog_done(struct tu_hog *h, int ms)
 {
-	long long end = tu_now_ms() + ms;
+	long long end = tu_end_ms(ms);
 
 	while (h->shared->asked != h->shared->answered) {
 		if (!tu_hog_alive(h))
@@ -810,7 +810,7 @@ int tu_log_open(void)
 
 int tu_log_find(int fd, const char *regex, int ms, char *buf, size_t size)
 {
-	long long end = tu_now_ms() + ms;
+	long long end = tu_end_ms(ms);
 	char line[2048], *text;
 	regex_t re;
 	ssize_t n;
@@ -851,6 +851,41 @@ int tu_log_find(int fd, const char *regex, int ms, char *buf, size_t size)
 }
 
 /* --- time -------------------------------------------------------------- */
+
+int tu_patience(void)
+{
+	static int patience;
+	const char *p;
+
+	if (!patience) {
+		p = getenv("VM_PATIENCE");
+		patience = p ? atoi(p) : 1;
+		if (patience < 1)
+			patience = 1;
+	}
+	return patience;
+}
+
+int tu_effort(int n)
+{
+	const char *p = getenv("VM_EFFORT");
+	long long percent = p ? atoi(p) : 100;
+
+	return percent < 1 || percent >= 100 || n * percent < 100 ? n : n * percent / 100;
+}
+
+long long tu_end_ms(long long ms)
+{
+	return tu_now_ms() + ms * tu_patience();
+}
+
+/* What the harness gives a test until it kills it (selftests/Makefile). */
+#undef alarm
+unsigned int alarm(unsigned int seconds);
+unsigned int tu_alarm(unsigned int seconds)
+{
+	return alarm(seconds * tu_patience());
+}
 
 long long tu_now_ms(void)
 {

@@ -177,11 +177,21 @@ int tu_log_find(int fd, const char *regex, int ms, char *buf, size_t size);
 /* --- time -------------------------------------------------------------- */
 
 long long tu_now_ms(void);
+/*
+ * How many times as long everything may take here (VM_PATIENCE): TU_WAIT_FOR and
+ * all that waits at most so long know of it, and so does the harness's alarm().
+ */
+int tu_patience(void);
+/* The time from which on "at most ms" is over. */
+long long tu_end_ms(long long ms);
+unsigned int tu_alarm(unsigned int seconds);
+/* n times, or as many per cent of that as VM_EFFORT asks for, where n is large. */
+int tu_effort(int n);
 void tu_nap_ms(int ms);
 
-/* Poll until cond holds, at most ms milliseconds; whether it held. */
+/* Poll until cond holds, at most ms milliseconds (times VM_PATIENCE); whether it held. */
 #define TU_WAIT_FOR(cond, ms) ({				\
-	long long __end = tu_now_ms() + (ms);			\
+	long long __end = tu_end_ms(ms);			\
 	bool __held;						\
 								\
 	while (!(__held = !!(cond)) && tu_now_ms() < __end)	\

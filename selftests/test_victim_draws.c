@@ -42,7 +42,7 @@ struct member {
 static struct member crowd[CROWD_MAX];
 static unsigned int crowd_size;
 static int32_t draws[DRAWS];
-static unsigned int nr_draws = DRAWS;
+static unsigned int nr_draws;
 static volatile unsigned int *ready;	/* how many have their memory; shared */
 static pid_t protected;
 
@@ -312,6 +312,7 @@ FIXTURE_SETUP(draws)
 	ASSERT_NE(MAP_FAILED, (void *)ready);
 	ASSERT_EQ(0, tu_knob_set("min_victim_kb", "0"));
 	ASSERT_EQ(0, tu_knob_set("max_marks", "2000"));
+	nr_draws = tu_effort(DRAWS);
 	self->big = (struct tu_hog){ .name = "big", .size_kb = 8192, .mark = TBTF_ON };
 	ASSERT_EQ(0, tu_hog_start(&self->big));
 	protected = self->big.pid;
@@ -324,7 +325,7 @@ FIXTURE_TEARDOWN(draws)
 }
 
 /*
- * By both branches, at least 10,000 times together. Whoever has a raised
+ * By both branches, at least 10,000 times together (or what VM_EFFORT leaves). Whoever has a raised
  * oom_score_adj, even if it is out of the question itself, makes every choice
  * a scan. Under emulation a scan takes a microsecond or three for each process.
  */
@@ -338,7 +339,7 @@ static void check_both(struct __test_metadata *const _metadata, unsigned int n,
 	check_draws(_metadata, NULL, TBTF_POLICY_UNIFORM, SAMPLED);
 	ASSERT_EQ(0, tu_hog_start(&raised));
 	ASSERT_EQ(0, tu_role_set(raised.pid, TBTF_ROLE_SPARE, 0));
-	nr_draws = scans;
+	nr_draws = tu_effort(scans);
 	check_draws(_metadata, NULL, TBTF_POLICY_UNIFORM, SCANNED);
 	tu_hog_stop(&raised);
 	/* With it gone, one scan finds out, and sampling is back. */
@@ -361,7 +362,7 @@ TEST_F_TIMEOUT(draws, threads, 60)
 {
 	ASSERT_TRUE(gather(100, 0, 16));
 	check_draws(_metadata, NULL, TBTF_POLICY_UNIFORM, SAMPLED);
-	nr_draws = 3000;
+	nr_draws = tu_effort(3000);
 	ASSERT_EQ(0, tu_adj_set(crowd[0].pid, 1));
 	ASSERT_EQ(0, tu_role_set(crowd[0].pid, TBTF_ROLE_SPARE, 0));
 	crowd[0].kind = SPARE;

@@ -18,6 +18,7 @@
  *	module no	do not load (nor unload) tbtf
  *	params WORD...	module parameters of tbtf
  *	adj N		oom_score_adj of the test; what it starts inherits it
+ *	env NAME=VALUE	into the environment of the test; as many lines as you like
  *
  * The last line on the verdict port is "# vm: end exit=N unload=N"; a stream
  * without it comes from a VM that died.
@@ -104,6 +105,17 @@ static const char *conf_get(const char *key)
 			p++;
 	}
 	return NULL;
+}
+
+/* All lines "env NAME=VALUE". */
+static void take_env(void)
+{
+	const char *p;
+
+	for (p = strstr(conf, "\nenv "); p; p = strstr(p, "\nenv ")) {
+		p += 5;
+		putenv(strndup(p, strcspn(p, "\n")));
+	}
 }
 
 static void put(const char *path, const char *value)
@@ -310,6 +322,7 @@ int main(void)
 		die("no test in /vm.conf");
 	}
 	argv[0] = strdup(v);
+	take_env();
 	v = conf_get("name");
 	snprintf(name, sizeof(name), "%s", v ? v : argv[0]);
 	v = conf_get("adj");

@@ -19,6 +19,8 @@ TOP=$(cd "$VM_DIR/../.." && pwd)
 OUTPUT=${OUTPUT:-$TOP/.output}
 QEMU=${QEMU:-qemu-system-x86_64}
 VM_PATIENCE=${VM_PATIENCE:-1}
+VM_EFFORT=${VM_EFFORT:-100}
+VM_MEMORY=${VM_MEMORY:-100+0}
 VM_PID=
 VM_WORK=
 VM_JOB=
@@ -281,9 +283,23 @@ vm_overlay()
 		[ -z "${VM[params]}" ] || echo "params ${VM[params]}"
 		[ -z "${VM[load]}" ] || echo "load ${VM[load]}"
 		echo "adj ${VM[adj]}"
+		echo "env VM_PATIENCE=$VM_PATIENCE"
+		echo "env VM_EFFORT=$VM_EFFORT"
 	} > "$root/vm.conf"
 	vm_pack "$root" "$VM_JOB/overlay.cpio"
 	cat "$VM_WORK/base.cpio" "$VM_JOB/overlay.cpio" > "$VM_JOB/initrd"
+}
+
+# vm_memory: in MiB, what a test asks for, and what the kernel takes for itself
+# beyond what Debian's does (VM_MEMORY=PERCENT+MIB), on each node as much.
+vm_memory()
+{
+	local mem
+
+	[[ $VM_MEMORY =~ ^[1-9][0-9]*\+[0-9]+$ ]] ||
+		vm_die "VM_MEMORY=$VM_MEMORY: PERCENT+MIB is expected, like 120+40"
+	mem=$((VM[mem] * ${VM_MEMORY%+*} / 100 + ${VM_MEMORY#*+}))
+	echo $(((mem + VM[numa] - 1) / VM[numa] * VM[numa]))
 }
 
 # vm_boot CONSOLE VERDICT: boot and wait. VERDICT is a file, or "-" for our
@@ -291,7 +307,7 @@ vm_overlay()
 # QEMU gave; what QEMU said is in $VM_JOB/qemu.
 vm_boot()
 {
-	local console=$1 verdict=$2 args=() words accel thread=${VM[thread]} n rc=0
+	local console=$1 verdict=$2 args=() words accel thread=${VM[thread]} n mem rc=0
 
 	accel=${VM[accel]:-$(vm_accel)}
 	[ -z "${VM[icount]}" ] || accel=tcg
@@ -306,12 +322,13 @@ vm_boot()
 		# cmpxchg16b of QEMU 7.2's TCG now and then corrupts EFLAGS.
 		args+=(-accel "tcg,thread=${thread:-multi}" -cpu "max,-cx16")
 	fi
-	args+=(-m "${VM[mem]}" -nodefaults -no-reboot -monitor none -display none)
+	mem=$(vm_memory)
+	args+=(-m "$mem" -nodefaults -no-reboot -monitor none -display none)
 	if [ "${VM[numa]}" -gt 1 ]; then
 		# A socket for each CPU: cores of one on two nodes make the kernel warn.
 		args+=(-smp "${VM[smp]},sockets=${VM[smp]},cores=1,threads=1")
 		for ((n = 0; n < VM[numa]; n++)); do
-			args+=(-object "memory-backend-ram,id=mem$n,size=$((VM[mem] / VM[numa]))M"
+			args+=(-object "memory-backend-ram,id=mem$n,size=$((mem / VM[numa]))M"
 			       -numa "node,nodeid=$n,memdev=mem$n")
 		done
 		for ((n = 0; n < VM[smp]; n++)); do
