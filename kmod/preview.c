@@ -68,6 +68,8 @@ static int judge_all(struct tbtf_choice *choice, u32 flags, struct judged *all)
 		all->entries = kvcalloc(space, sizeof(*all->entries), GFP_KERNEL);
 		if (!all->entries)
 			return -ENOMEM;
+		/* Nobody waits for this: every sharer is looked up, not only the first few. */
+		choice->walks = TBTF_PREVIEW_WALKS;
 		rcu_read_lock();
 		for_each_process(p)
 			judge(choice, p, flags, all);
@@ -172,8 +174,6 @@ long tbtf_preview(struct tbtf_preview __user *uarg)
 	choice.memcg = memcg;
 	if (pv.policy)
 		choice.policy = pv.policy;
-	/* Nobody waits for this: every sharer is looked up, not only the first few. */
-	choice.walks = TBTF_PREVIEW_WALKS;
 
 	err = judge_all(&choice, pv.flags, &all);
 	if (err)
