@@ -78,6 +78,8 @@ help:
 	@echo 'make check           all tests, in VMs; TESTS="test_a test_b": only these'
 	@echo 'make check KVER=6.12 ... on the newest kernel 6.12 of Debian (7.3, 6.12+deb12, newest)'
 	@echo 'make check-smoke     a few of them: KVER= another kernel, in some minutes'
+	@echo 'make check-debug     all tests on a kernel with KASAN, lockdep, kmemleak, fault injection'
+	@echo '                     (built once: 15 minutes and more); check-debug-smoke: some of them'
 	@echo 'make check-matrix    all tests on all supported kernels: $(KERNELS)'
 	@echo 'make check-kernel    the selftests of the kernel itself, with the module and without'
 	@echo 'make bench           the figures, in VMs'
@@ -156,6 +158,26 @@ KERNELS		?= 6.1 6.12+deb12 6.12+deb13 newest
 SMOKE		:= test_load test_prctl test_device test_cgroup_role test_knobs test_trace \
 	test_global test_memcg test_exhausted
 
+# On a kernel that checks everything: selftests/vm/debug builds it, once. It takes
+# more memory (KASAN alone an eighth) and several times as long.
+DEBUG_PATIENCE	?= 5
+DEBUG_MEMORY	?= 119+60
+# In about three minutes where nothing else runs: each allocation of every door refused,
+# and what cgroups do in their life.
+DEBUG_SMOKE	:= test_fault_doors test_cgroup_role
+
+check-debug: deps
+	$(Q)kernel=$$(selftests/vm/debug) && set -- $$kernel && \
+		$(MAKE) vm-check-debug KVER=$$1 KERNELDIR=$$2/build VM_KERNEL_DIR=$$2
+
+check-debug-smoke:
+	$(Q)$(MAKE) check-debug TESTS='$(DEBUG_SMOKE)'
+
+vm-check-debug: all
+	$(Q)VM_KERNEL_DIR=$(VM_KERNEL_DIR) VM_PATIENCE=$(DEBUG_PATIENCE) VM_MEMORY=$(DEBUG_MEMORY) \
+		VM_EFFORT=10 selftests/vm/run -k $(KVER) \
+		$(or $(TESTS),$(basename $(notdir $(wildcard selftests/test_*.c selftests/test_*.sh))))
+
 check-matrix: deps
 	$(Q)selftests/vm/matrix '$(KERNELS)' $(TESTS)
 
@@ -208,6 +230,9 @@ check-matrix: PACKAGES += $(KERNEL_PACKAGES)
 # What reads the sources a second time; nothing is built by it.
 style: PACKAGES += clang shellcheck
 
+# To build the debug kernel.
+check-debug: PACKAGES += flex bison bc libelf-dev
+
 deps:
 	$(Q)missing=; for p in $(PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
@@ -257,5 +282,6 @@ distclean:
 	rm -rf $(OUTPUT)
 
 .PHONY: all help kernel-found mirror kmod userspace selftests install uninstall check check-smoke \
-	check-kernel check-matrix demo bench soak vm-kernel vm-check vm-check-smoke vm-check-kernel \
-	kernel-selftests vm-style vm-demo vm-bench vm-soak style deps kselftest clean distclean
+	check-kernel check-matrix check-debug check-debug-smoke vm-check-debug demo bench soak vm-kernel \
+	vm-check vm-check-smoke vm-check-kernel kernel-selftests vm-style vm-demo vm-bench vm-soak style \
+	deps kselftest clean distclean
