@@ -48,10 +48,11 @@
 #endif
 
 /*
- * The counters of an mm, as this kernel's oom_badness() reads them: since v6.2
- * they are per CPU, and roughly right; later the OOM killer sums them up.
+ * From v6.2 on the counters of an mm are per CPU, and what get_mm_counter() reads
+ * is wrong by up to a batch of pages on each: too much to say who is smaller. The
+ * OOM killer of 7.x sums them up, that of 6.12 does not. Goes with 6.1.
  */
-#if TBTF_HAS_GET_MM_RSS_SUM
+#if TBTF_HAS_GET_MM_COUNTER_SUM
 #define tbtf_mm_counter(mm, member)		get_mm_counter_sum(mm, member)
 #else
 #define tbtf_mm_counter(mm, member)		get_mm_counter(mm, member)
