@@ -33,8 +33,8 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "event.h"
 #include "tbtf.h"
-#include "trace.h"
 
 static const char *const futile_names[] = {
 	[TBTF_FUTILE_NOT]		= "nobody to kill",
@@ -99,21 +99,6 @@ static enum tbtf_scope scope_of(const struct oom_control *oc, u64 *ret_key)
 	return TBTF_SCOPE_CONSTRAINED;
 }
 
-static void fill_trace(const struct tbtf_episode *ep, struct tbtf_trace_episode *rec)
-{
-	*rec = (struct tbtf_trace_episode) {
-		.episode = ep->id,
-		.key = ep->key,
-		.freed_kb = ep->freed_kb,
-		.ns = ktime_get_ns() - ep->began,
-		.scope = ep->scope,
-		.outcome = ep->outcome,
-		.rounds = ep->rounds,
-		.kills = ep->kills,
-		.naps = atomic_read(&ep->naps),
-	};
-}
-
 /**
  * tbtf_episode_begun() - slots.c has begun one
  * @ep: the episode
@@ -122,13 +107,10 @@ static void fill_trace(const struct tbtf_episode *ep, struct tbtf_trace_episode 
  */
 void tbtf_episode_begun(struct tbtf_episode *ep)
 {
-	struct tbtf_trace_episode rec;
-
 	lockdep_assert_held(&episode_lock);
 	ep->began = ktime_get_ns();
 	tbtf_stat_inc(episodes);
-	fill_trace(ep, &rec);
-	trace_tbtf_episode_begin(&rec);
+	tbtf_tell(episode_begin, ep);
 	schedule_delayed_work(&close_work, msecs_to_jiffies(tbtf_knob(episode_idle_ms)) + 1);
 }
 
@@ -148,11 +130,11 @@ void tbtf_episode_ended(const struct tbtf_episode *ep)
 		[TBTF_OUTCOME_FAILED]		= TBTF_STAT_outcome_failed,
 		[TBTF_OUTCOME_SWITCHED]		= TBTF_STAT_outcome_switched,
 	};
-	struct tbtf_trace_episode rec;
 
 	lockdep_assert_held(&episode_lock);
-	fill_trace(ep, &rec);
-	trace_tbtf_episode_end(&rec);
+	if (ep->waiting)
+		tbtf_tell(rung_end, ep, ep->last - ep->waiting_since, ep->outcome);
+	tbtf_tell(episode_end, ep);
 	tbtf_stat_add(stats[ep->outcome], 1);
 }
 
@@ -273,18 +255,19 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 {
 	unsigned int waited_ms = tbtf_ladder_waited_ms(ep);
 	enum tbtf_outcome before = ep->outcome, outcome;
-	bool unkillable = !oc->chosen;
+	bool unkillable = !oc->chosen, waited = ep->waiting;
 	bool panics;
 
 	outcome = tbtf_ladder_end(ep, fragmented(oc), unkillable);
 	if (outcome == TBTF_OUTCOME_FAILED) {
 		if (before != TBTF_OUTCOME_FAILED) {
-			trace_tbtf_exhausted(ep->id, p, TBTF_OUTCOME_FAILED, waited_ms);
+			tbtf_tell(exhausted, ep, oc, TBTF_OUTCOME_FAILED, waited_ms);
 			pr_warn("episode %llu: exhausted: %s: order-%d allocation of %d (%s) fails after %ums, as others will\n",
 				ep->id, scope_name(ep, oc), oc->order, task_tgid_nr(current),
 				current->comm, waited_ms);
 		}
 		tbtf_stat_inc(failed_allocations);
+		tbtf_tell(round_end, ep, oc, TBTF_ROUND_FAILS);
 		/* A page fault comes back at once, whatever it is told. */
 		wait_or_fail(ep, oc);
 		*ret_progress = oc->gfp_mask & __GFP_NOFAIL;
@@ -292,7 +275,9 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 	}
 
 	panics = outcome == TBTF_OUTCOME_PANICKED;
-	trace_tbtf_exhausted(ep->id, p, outcome, waited_ms);
+	if (waited)
+		tbtf_tell(rung_end, ep, jiffies - ep->waiting_since, outcome);
+	tbtf_tell(exhausted, ep, oc, outcome, waited_ms);
 	pr_err("episode %llu: exhausted: %s: %d (%s) has outlived all: %u killed for it, %llukB, then %ums without anybody to kill; %s\n",
 	       ep->id, scope_name(ep, oc), task_tgid_nr(p), p->comm, ep->kills, ep->freed_kb,
 	       waited_ms, oc->memcg ? "on_exhausted_memcg=kill: the kernel kills it" :
@@ -306,6 +291,8 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 		      ep->id, task_tgid_nr(p), p->comm, panic_timeout ? "follows" : "by hand");
 	}
 	tbtf_stat_inc(died_exhausted);
+	tbtf_tell(round_end, ep, oc, TBTF_ROUND_EXHAUSTED);
+	tbtf_event_doomed(p, TBTF_DEATH_EXHAUSTED);
 	final_kill = true;
 	return false;
 }
@@ -317,7 +304,8 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
 		     enum tbtf_futile futile, bool *ret_progress)
 {
-	bool waits = tbtf_wait_for_ever(oc);
+	unsigned long since = ep->waiting_since, last = ep->last;
+	bool waits = tbtf_wait_for_ever(oc), waited = ep->waiting;
 
 	tbtf_stat_inc(killless);
 	if (is_sysrq(oc)) {
@@ -325,23 +313,28 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 		pr_info_ratelimited("episode %llu: sysrq: %s for %d (%s)\n", ep->id,
 				    futile_names[futile], task_tgid_nr(p), p->comm);
 		tbtf_ladder_sysrq(ep);
+		tbtf_tell(round_end, ep, oc, TBTF_ROUND_FAILS);
 		*ret_progress = false;
 		return true;
 	}
 	/* So many scopes are stuck that there is no ladder for this one. */
 	if (ep->scope == TBTF_SCOPE_SHARED && !waits)
 		return exhausted(ep, oc, p, ret_progress);
-	if (tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc)))
+	if (tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc))) {
+		if (waited)
+			tbtf_tell(rung_end, ep, last - since, TBTF_OUTCOME_WAITED);
 		pr_info_ratelimited("episode %llu: %s: %s for %d (%s) after %u kills: waits %s\n",
 				    ep->id, scope_name(ep, oc), futile_names[futile],
 				    task_tgid_nr(p), p->comm, ep->kills,
 				    waits ? "until there is memory" :
 				    "for ladder_deadline_ms at most");
+	}
 	last_decided = jiffies;
-	trace_tbtf_killless(ep->id, futile, tbtf_ladder_waited_ms(ep));
+	tbtf_tell(killless, ep, oc, futile);
 
 	if (!waits && tbtf_ladder_past_deadline(ep))
 		return exhausted(ep, oc, p, ret_progress);
+	tbtf_tell(round_end, ep, oc, TBTF_ROUND_WAITS);
 	*ret_progress = wait_or_fail(ep, oc);
 	return true;
 }
@@ -369,30 +362,13 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	struct task_struct *victim = choice->victim, *p = choice->p;
 	struct mem_cgroup *memcg;
-	struct tbtf_trace_sacrifice rec = {
-		.episode = ep->id,
-		.scope_cgroup = oc->memcg ? cgroup_id(oc->memcg->css.cgroup) : 0,
-		.victim_kb = pages_to_kb(choice->victim_size.size),
-		.worth_kb = pages_to_kb(choice->victim_size.worth),
-		.protected_kb = pages_to_kb(choice->p_pages),
-		.victim = task_tgid_nr(victim),
-		.protected = task_tgid_nr(p),
-		.victim_adj = victim->signal->oom_score_adj,
-		.band = choice->band,
-		.policy = choice->policy,
-		.candidates = choice->candidates,
-		.tries = choice->tries,
-		.dry_run = dry,
-	};
+	u64 worth_kb = pages_to_kb(choice->victim_size.worth);
 	u64 in_cgroup = 0;
 
 	rcu_read_lock();
 	memcg = tbtf_task_memcg(victim);
-	if (memcg) {
-		rec.cgroup = cgroup_id(memcg->css.cgroup);
-		if (memcg->css.parent)
-			in_cgroup = rec.cgroup;
-	}
+	if (memcg && memcg->css.parent)
+		in_cgroup = cgroup_id(memcg->css.cgroup);
 	if (!dry) {
 		tbtf_role_count(memcg, false);
 		tbtf_role_count(tbtf_task_memcg(p), true);
@@ -401,9 +377,9 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 
 	tbtf_futile_note_kill(ep, in_cgroup, victim->group_leader->start_boottime,
 			      ktime_get_boottime_ns(), choice->victim_size.worth, avail);
-	ep->freed_kb += rec.worth_kb;
+	ep->freed_kb += worth_kb;
 	ep->looks = 0;
-	trace_tbtf_sacrifice(&rec);
+	tbtf_tell(sacrifice, ep, oc, choice, dry);
 	if (choice->scanned)
 		tbtf_stat_inc(scanned);
 	else
@@ -412,7 +388,7 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 		tbtf_stat_inc(dry_run);
 	} else {
 		tbtf_stat_inc(sacrifices);
-		tbtf_stat_add(TBTF_STAT_sacrificed_kb, rec.worth_kb);
+		tbtf_stat_add(TBTF_STAT_sacrificed_kb, worth_kb);
 		if (choice->band == TBTF_BAND_BIGGER)
 			tbtf_stat_inc(bigger);
 	}
@@ -421,9 +397,10 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 		return;
 	pr_info("episode %llu: %s: %s %d (%s) %llukB; instead %d (%s) %llukB, frees %llukB, adj %d, band %s, policy %s, %u %s\n",
 		ep->id, scope_name(ep, oc), dry ? "dry run: would have spared" : "spared",
-		rec.protected, p->comm, rec.protected_kb, rec.victim, victim->comm,
-		rec.victim_kb, rec.worth_kb, rec.victim_adj, band_names[rec.band],
-		policy_names[rec.policy], choice->scanned ? rec.candidates : rec.tries,
+		task_tgid_nr(p), p->comm, pages_to_kb(choice->p_pages), task_tgid_nr(victim),
+		victim->comm, pages_to_kb(choice->victim_size.size), worth_kb,
+		victim->signal->oom_score_adj, band_names[choice->band],
+		policy_names[choice->policy], choice->scanned ? choice->candidates : choice->tries,
 		choice->scanned ? "candidates" : "tries");
 }
 
@@ -437,8 +414,8 @@ static bool sacrifice(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 	choice->nodemask = oc->nodemask;
 	choice->cpuset_of = current;
 	choice->episode = ep;
-	trace_tbtf_round(ep->id, p, pages_to_kb(choice->p_pages), oc->order,
-			 (__force u32)oc->gfp_mask);
+	tbtf_event_protected(ep, p, pages_to_kb(choice->p_pages));
+	tbtf_tell(round, ep, oc);
 
 	*ret_futile = futile(ep, oc, avail);
 	if (*ret_futile == TBTF_FUTILE_NOT)
@@ -462,6 +439,8 @@ static void wait_for_leaving(struct oom_control *oc)
 	if (!ep)
 		return;
 	ep->rounds++;
+	ep->round_began = tbtf_told_ns(round_end);
+	tbtf_tell(round_end, ep, oc, TBTF_ROUND_LEAVING);
 	if (tbtf_wait_kind(ep, oc) != TBTF_WAIT_NOT)
 		tbtf_wait_in_oom(ep, oc, TBTF_WAIT_JIFFY);
 	leave(ep, true);
@@ -494,6 +473,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	struct task_struct *p, *chosen = oc->chosen;
 	struct tbtf_choice choice;
 	struct tbtf_episode *ep;
+	u64 began = tbtf_told_ns(round_end);
 	enum tbtf_futile futile;
 	unsigned long avail;
 	bool found, ended = false, progress, dry;
@@ -505,11 +485,13 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	tbtf_stat_inc(rounds);
 	if (oom_task_origin(chosen)) {
 		tbtf_stat_inc(passes_origin);
+		tbtf_tell(pass, oc, TBTF_PASS_ORIGIN);
 		return false;
 	}
 	p = find_protected(oc);
 	if (!p) {
 		tbtf_stat_inc(passes);
+		tbtf_tell(pass, oc, TBTF_PASS_UNPROTECTED);
 		/* Whoever is asked for next does not die in its place as well. */
 		if (tbtf_role_anyone_protected())
 			tbtf_leaving_note(chosen, oc->memcg);
@@ -518,6 +500,8 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	/* The kernel kills nobody then: no need of another. */
 	if (tbtf_judge_dying(chosen) || (p != chosen && tbtf_judge_dying(p))) {
 		tbtf_stat_inc(passes_dying);
+		tbtf_tell(pass, oc, TBTF_PASS_DYING);
+		tbtf_event_doomed(p, TBTF_DEATH_OWN);
 		return false;
 	}
 
@@ -540,20 +524,27 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	}
 	ep = enter(oc, true);
 	ep->rounds++;
+	ep->round_began = began;
 	avail = tbtf_wait_available(oc);
 	found = sacrifice(ep, oc, p, &choice, avail, &futile);
 	if (found && !dry && has_come(ep, oc)) {
 		tbtf_stat_inc(leaving);
+		tbtf_tell(round_end, ep, oc, TBTF_ROUND_LEAVING);
 		put_task_struct(choice.victim);
 		put_task_struct(chosen);
 		oc->chosen = (void *)-1UL;
 		ended = true;
 	} else if (found) {
 		record(ep, oc, &choice, avail, dry);
+		if (ep->waiting)
+			tbtf_tell(rung_end, ep, jiffies - ep->waiting_since,
+				  TBTF_OUTCOME_SACRIFICED);
 		tbtf_ladder_sacrificed(ep);
+		tbtf_tell(round_end, ep, oc, dry ? TBTF_ROUND_DRY : TBTF_ROUND_SACRIFICED);
 		if (dry) {
 			put_task_struct(choice.victim);
 		} else {
+			tbtf_event_relief(ep, oc);
 			oc->chosen = choice.victim;
 			put_task_struct(chosen);
 		}
@@ -562,6 +553,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 		pr_info_ratelimited("episode %llu: %s: dry run: would have waited for %d (%s): %s\n",
 				    ep->id, scope_name(ep, oc), task_tgid_nr(p), p->comm,
 				    futile_names[futile]);
+		tbtf_tell(round_end, ep, oc, TBTF_ROUND_DRY);
 	} else if (p == chosen) {
 		ended = killless(ep, oc, p, futile, &progress);
 		if (ended) {
@@ -571,6 +563,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	} else {
 		/* substitute = always, but the kernel's choice is not protected: it stands. */
 		tbtf_stat_inc(passes);
+		tbtf_tell(round_end, ep, oc, TBTF_ROUND_PASSED);
 	}
 	if (!ended && !dry)
 		tbtf_leaving_note(oc->chosen, oc->memcg);
@@ -600,6 +593,7 @@ static bool decided_just_now(const struct tbtf_episode *ep, const struct oom_con
  */
 bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 {
+	u64 began = tbtf_told_ns(round_end);
 	struct tbtf_episode *ep = NULL;
 	struct task_struct *p = NULL;
 	unsigned long freed = 0;
@@ -610,8 +604,12 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	    !tbtf_role_anyone_protected() || is_sysrq(oc))
 		return false;
 	/* The kernel gives the dying what they need, and kills nobody for GFP_NOFS. */
-	if (fatal_signal_pending(current) || (current->flags & PF_EXITING) ||
-	    (!oc->memcg && oc->gfp_mask && !(oc->gfp_mask & __GFP_FS)))
+	if (fatal_signal_pending(current) || (current->flags & PF_EXITING)) {
+		if (!tsk_is_oom_victim(current))
+			tbtf_event_doomed(current, TBTF_DEATH_OWN);
+		return false;
+	}
+	if (!oc->memcg && oc->gfp_mask && !(oc->gfp_mask & __GFP_FS))
 		return false;
 
 	/* None holds for longer: as a rule there is none, and nothing to be looked up. */
@@ -620,6 +618,8 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	if (ep) {
 		if (decided_just_now(ep, oc)) {
 			ep->rounds++;
+			ep->round_began = began;
+			tbtf_tell(round_end, ep, oc, TBTF_ROUND_WAITS);
 			*ret_progress = wait_or_fail(ep, oc);
 			leave(ep, true);
 			return true;
@@ -642,6 +642,8 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	} else if (!tbtf_judge_dying(p)) {
 		ep = enter(oc, true);
 		ep->rounds++;
+		ep->round_began = began;
+		tbtf_event_protected(ep, p, 0);
 		ended = killless(ep, oc, p, TBTF_FUTILE_NOT, ret_progress);
 		leave(ep, true);
 	}
@@ -699,8 +701,12 @@ bool tbtf_episode_fault(void)
  */
 bool tbtf_episode_spares_member(struct task_struct *task)
 {
-	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || final_kill)
+	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping))
 		return false;
+	if (final_kill) {
+		tbtf_event_doomed(task, TBTF_DEATH_EXHAUSTED);
+		return false;
+	}
 	if (!tbtf_judge_shielded(task) || tbtf_judge_dying(task)) {
 		if (tbtf_role_anyone_protected())
 			tbtf_leaving_note(task, kill_scope);
@@ -772,5 +778,6 @@ void tbtf_episode_teardown(void)
 	tbtf_leaving_teardown();
 	cancel_delayed_work_sync(&close_work);
 	close_idle(NULL);
+	tbtf_event_teardown();
 	kvfree(slots.episodes);
 }

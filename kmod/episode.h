@@ -13,22 +13,6 @@
 
 #include "pure.h"
 
-enum tbtf_scope {
-	TBTF_SCOPE_GLOBAL,
-	TBTF_SCOPE_CONSTRAINED,
-	TBTF_SCOPE_MEMCG,
-	TBTF_SCOPE_SHARED,		/* of those for which no episode was free */
-};
-
-/* Why there is no candidate, beside there being none. */
-enum tbtf_futile {
-	TBTF_FUTILE_NOT,
-	TBTF_FUTILE_MAX_KILLS,
-	TBTF_FUTILE_REGAIN,
-	TBTF_FUTILE_FRAGMENTED,
-	TBTF_FUTILE_RESPAWN,
-};
-
 /* A cgroup that gave victims to an episode, and how often it put others in their place. */
 struct tbtf_generation {
 	u64 cgroup;			/* O: id */
@@ -52,6 +36,8 @@ struct tbtf_episode {
 	enum tbtf_outcome outcome;	/* O: what it would be, did it end now */
 
 	unsigned int rounds;		/* O */
+	u64 round_began;		/* O: ns, if it is told */
+	struct tbtf_event_who whom;	/* O: protected in the last round, if it is told */
 	unsigned int kills;		/* O */
 	u64 freed_kb;			/* O: expected of these */
 	unsigned int looks;		/* O: rounds since the last that found memory there */

@@ -27,6 +27,7 @@
 #include <linux/ftrace.h>
 #include <linux/tracepoint.h>
 
+#include "event.h"
 #include "tbtf.h"
 
 bool tbtf_stopping;
@@ -169,6 +170,7 @@ static int entry_prctl(int option, unsigned long arg2, unsigned long arg3, unsig
 
 static TBTF_EXIT_PROBE(probe_exit, task)
 {
+	tbtf_tell(died, task);
 	tbtf_mark_exit(task);
 }
 

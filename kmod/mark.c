@@ -19,8 +19,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "event.h"
 #include "tbtf.h"
-#include "trace.h"
 
 struct tbtf_mark {
 	struct hlist_node by_pid;	/* M */
@@ -126,7 +126,7 @@ static bool drop(struct pid *pid)
 	spin_unlock(&mark_lock);
 	if (!mark)
 		return false;
-	trace_tbtf_mark(pid, TBTF_ROLE_INHERIT, 0);
+	tbtf_tell(mark, pid, TBTF_ROLE_INHERIT, 0);
 	release(mark);
 	return true;
 }
@@ -248,7 +248,7 @@ int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags)
 	 */
 	follow_mm(task);
 	tbtf_stat_inc(marks_set);
-	trace_tbtf_mark(pid, role, flags);
+	tbtf_tell(mark, pid, role, flags);
 out:
 	put_pid(pid);
 	return err;

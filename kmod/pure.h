@@ -27,6 +27,7 @@
 #include "kernel.h"
 #endif
 #include <linux/tbtf.h>
+#include <linux/tbtf_event.h>
 
 #include "limits.h"
 

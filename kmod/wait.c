@@ -27,8 +27,8 @@
 #include <linux/swap.h>
 #include <linux/wait.h>
 
+#include "event.h"
 #include "tbtf.h"
-#include "trace.h"
 
 static DECLARE_WAIT_QUEUE_HEAD(nap_queue);
 static atomic_t wake_seq;
@@ -218,7 +218,7 @@ static void nap(struct tbtf_episode *ep, const struct oom_control *oc, bool faul
 
 static void rest(struct tbtf_episode *ep, const struct oom_control *oc, bool jiffy, bool fault)
 {
-	u64 began = ktime_get_ns();
+	u64 began = tbtf_told_ns(nap);
 	unsigned long pflags;
 
 	if (jiffy)
@@ -232,7 +232,7 @@ static void rest(struct tbtf_episode *ep, const struct oom_control *oc, bool jif
 	else
 		nap(ep, oc, fault);
 	psi_memstall_leave(&pflags);
-	trace_tbtf_nap(ep->id, ktime_get_ns() - began, jiffy);
+	tbtf_tell(nap, ep, began ? ktime_get_ns() - began : 0, jiffy);
 }
 
 /**

@@ -57,10 +57,10 @@ in_order()
 	done
 }
 
-plan 48
+plan 65
 
-all="tbtf_episode_begin tbtf_episode_end tbtf_exhausted tbtf_killless tbtf_mark"
-all="$all tbtf_nap tbtf_round tbtf_sacrifice"
+all="tbtf_died tbtf_episode_begin tbtf_episode_end tbtf_exhausted tbtf_killless tbtf_mark"
+all="$all tbtf_nap tbtf_pass tbtf_relief tbtf_round tbtf_round_end tbtf_rung_end tbtf_sacrifice"
 for e in $all; do
 	check "there is $e" test -d "$TRACING/events/tbtf/$e"
 done
@@ -103,7 +103,14 @@ is "its outcome is killed" "$(field tbtf_episode_end outcome)" 3
 is "its kills" "$(field tbtf_episode_end kills)" 2
 check "the rungs in their order" in_order tbtf_episode_begin tbtf_round tbtf_sacrifice \
 	tbtf_killless tbtf_exhausted tbtf_episode_end
-is "every event has this id" "$(grep -v '^tbtf_mark ' "$TRACE" | grep -vc " episode=$id ")" 0
+is "every event has this id" "$(grep -vE '^tbtf_(mark|died) ' "$TRACE" | grep -vc " episode=$id ")" 0
+is "each round has an end" "$(count tbtf_round_end)" "$(field tbtf_episode_end rounds)"
+is "one of them kills P" "$(count tbtf_round_end what=5)" 1
+is "and two kill others" "$(count tbtf_round_end what=1)" 2
+is "the faults that others died for have their memory" "$(count tbtf_relief "caller=$big")" 2
+is "the rung past sacrifice is left for exhaustion" "$(count tbtf_rung_end outcome=3)" 1
+in_range "after the deadline" "$(($(field tbtf_rung_end ns) / 1000000))" 390 20000
+is "P died, and why" "$(events tbtf_died "pid=$big")" "tbtf_died episode=0 pid=$big comm=big what=1"
 is "two are sacrificed" "$(count tbtf_sacrifice)" 2
 is "the larger first" "$(field tbtf_sacrifice victim)" "$(hog_pid b)"
 is "then the other" "$(count tbtf_sacrifice "victim=$(hog_pid a)")" 1

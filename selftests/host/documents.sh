@@ -176,7 +176,7 @@ words "reasons: victim.rst" Documentation/design/victim.rst
 sed -n 's/^\tTBTF_BAND_\([A-Z_]*\)[[:space:]]*=.*/\1/p' kmod/uapi/linux/tbtf.h | grep -vx NR |
 	tr '[:upper:]' '[:lower:]' | sed 's/.*/``&``/' > "$tmp/code"
 words "bands: victim.rst" Documentation/design/victim.rst
-sed -n 's/^\(TRACE_EVENT\|DEFINE_EVENT\)(\(tbtf_episode, \)\?\(tbtf_[a-z_]*\),.*/\3/p' kmod/trace.h > "$tmp/code"
+sed -n 's/^DEFINE_EVENT(tbtf_event, \(tbtf_[a-z_]*\),.*/\1/p; s/^TBTF_EVENT(\([a-z_]*\),.*/tbtf_\1/p' kmod/trace.h > "$tmp/code"
 words "tracepoints: usage.rst" "$usage"
 words "tracepoints: bpf/README.rst" bpf/README.rst
 {

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - telling the tracepoints
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * In: what has just happened. Out: one struct tbtf_event, filled on the stack
+ * and handed to whoever listens. Nothing here is reached while nobody does (see
+ * tbtf_tell()), nothing decides, allocates or sleeps.
+ */
+#include <linux/cgroup.h>
+#include <linux/delay.h>
+#include <linux/sched/signal.h>
+#include <linux/task_work.h>
+
+#include "event.h"
+
+static_assert(sizeof(struct tbtf_event_who) == 48);
+static_assert(sizeof(struct tbtf_event) == 88 + 3 * 48);
+
+static u64 cgroup_of(struct task_struct *task)
+{
+	struct mem_cgroup *memcg;
+	u64 id;
+
+	rcu_read_lock();
+	memcg = tbtf_task_memcg(task);
+	id = memcg ? cgroup_id(memcg->css.cgroup) : 0;
+	rcu_read_unlock();
+	return id;
+}
+
+/* Out of line, as the next: there are a dozen callers, and none is in a hurry. */
+static noinline void fill_who(struct tbtf_event_who *who, struct task_struct *task, u64 kb)
+{
+	*who = (struct tbtf_event_who) {
+		.start = task->group_leader->start_boottime,
+		.cgroup = cgroup_of(task),
+		.size_kb = kb,
+		.pid = task_tgid_nr(task),
+		.adj = task->signal->oom_score_adj,
+	};
+	/* As the kernel's own tracepoints do: a name that changes meanwhile is no matter. */
+	memcpy(who->comm, task->comm, sizeof(who->comm));
+}
+
+static noinline void fill(struct tbtf_event *e, enum tbtf_event_kind kind,
+			  const struct tbtf_episode *ep, const struct oom_control *oc)
+{
+	*e = (struct tbtf_event) {
+		.version = TBTF_EVENT_VERSION,
+		.size = sizeof(*e),
+		.kind = kind,
+	};
+	if (ep) {
+		e->episode = ep->id;
+		e->scope = ep->scope;
+		e->protected = ep->whom;
+		if (ep->scope == TBTF_SCOPE_MEMCG)
+			e->scope_cgroup = ep->key;
+	}
+	if (oc) {
+		if (oc->memcg)
+			e->scope_cgroup = cgroup_id(oc->memcg->css.cgroup);
+		e->order = oc->order;
+		e->gfp = (__force u32)oc->gfp_mask;
+		fill_who(&e->caller, current, 0);
+	}
+}
+
+void tbtf_tell_mark(struct pid *pid, u32 role, u32 flags)
+{
+	struct task_struct *task;
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_MARK, NULL, NULL);
+	e.what = role;
+	e.flags = flags;
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task)
+		fill_who(&e.task, task, 0);
+	rcu_read_unlock();
+	e.task.pid = pid_nr(pid);
+	trace_tbtf_mark(&e);
+}
+
+void tbtf_tell_pass(const struct oom_control *oc, enum tbtf_pass why)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_PASS, NULL, oc);
+	e.what = why;
+	e.scope = oc->memcg ? TBTF_SCOPE_MEMCG : TBTF_SCOPE_GLOBAL;
+	fill_who(&e.task, oc->chosen, 0);
+	trace_tbtf_pass(&e);
+}
+
+void tbtf_tell_round(struct tbtf_episode *ep, const struct oom_control *oc)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_ROUND, ep, oc);
+	trace_tbtf_round(&e);
+}
+
+void tbtf_tell_round_end(struct tbtf_episode *ep, const struct oom_control *oc,
+			 enum tbtf_round what)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_ROUND_END, ep, oc);
+	e.what = what;
+	if (ep->round_began)
+		e.ns = ktime_get_ns() - ep->round_began;
+	ep->round_began = 0;
+	trace_tbtf_round_end(&e);
+}
+
+static void fill_episode(struct tbtf_event *e, enum tbtf_event_kind kind,
+			 const struct tbtf_episode *ep)
+{
+	fill(e, kind, ep, NULL);
+	e->what = ep->outcome;
+	e->ns = ktime_get_ns() - ep->began;
+	e->worth_kb = ep->freed_kb;
+	e->rounds = ep->rounds;
+	e->kills = ep->kills;
+	e->naps = atomic_read(&ep->naps);
+}
+
+void tbtf_tell_episode_begin(const struct tbtf_episode *ep)
+{
+	struct tbtf_event e;
+
+	fill_episode(&e, TBTF_EVENT_EPISODE_BEGIN, ep);
+	e.what = TBTF_OUTCOME_OPEN;
+	e.ns = 0;
+	trace_tbtf_episode_begin(&e);
+}
+
+void tbtf_tell_episode_end(const struct tbtf_episode *ep)
+{
+	struct tbtf_event e;
+
+	fill_episode(&e, TBTF_EVENT_EPISODE_END, ep);
+	trace_tbtf_episode_end(&e);
+}
+
+void tbtf_tell_sacrifice(const struct tbtf_episode *ep, const struct oom_control *oc,
+			 const struct tbtf_choice *choice, bool dry)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_SACRIFICE, ep, oc);
+	fill_who(&e.task, choice->victim, pages_to_kb(choice->victim_size.size));
+	fill_who(&e.protected, choice->p, pages_to_kb(choice->p_pages));
+	e.worth_kb = pages_to_kb(choice->victim_size.worth);
+	e.band = choice->band;
+	e.policy = choice->policy;
+	e.candidates = choice->candidates;
+	e.tries = choice->tries;
+	e.flags = (dry ? TBTF_EVENT_DRY : 0) | (choice->scanned ? TBTF_EVENT_SCANNED : 0);
+	trace_tbtf_sacrifice(&e);
+}
+
+void tbtf_tell_killless(const struct tbtf_episode *ep, const struct oom_control *oc,
+			enum tbtf_futile futile)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_KILLLESS, ep, oc);
+	e.what = futile;
+	e.ns = (u64)tbtf_ladder_waited_ms(ep) * NSEC_PER_MSEC;
+	trace_tbtf_killless(&e);
+}
+
+void tbtf_tell_nap(const struct tbtf_episode *ep, u64 ns, bool jiffy)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_NAP, ep, NULL);
+	fill_who(&e.task, current, 0);
+	e.ns = ns;
+	e.flags = jiffy ? TBTF_EVENT_JIFFY : 0;
+	trace_tbtf_nap(&e);
+}
+
+void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent, enum tbtf_outcome why)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_RUNG_END, ep, NULL);
+	e.what = why;
+	e.ns = jiffies_to_nsecs(spent);
+	trace_tbtf_rung_end(&e);
+}
+
+void tbtf_tell_exhausted(const struct tbtf_episode *ep, const struct oom_control *oc,
+			 enum tbtf_outcome outcome, unsigned int waited_ms)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_EXHAUSTED, ep, oc);
+	e.what = outcome;
+	e.ns = (u64)waited_ms * NSEC_PER_MSEC;
+	trace_tbtf_exhausted(&e);
+}
+
+/**
+ * tbtf_event_protected() - whom the episode's events speak of
+ * @ep: the episode
+ * @p: the protected process of this round
+ * @kb: its size; 0: not asked
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_event_protected(struct tbtf_episode *ep, struct task_struct *p, u64 kb)
+{
+	if (!trace_tbtf_round_enabled() && !trace_tbtf_round_end_enabled() &&
+	    !trace_tbtf_killless_enabled() && !trace_tbtf_nap_enabled() &&
+	    !trace_tbtf_rung_end_enabled() && !trace_tbtf_exhausted_enabled() &&
+	    !trace_tbtf_episode_end_enabled())
+		return;
+	fill_who(&ep->whom, p, kb);
+}
+
+/* --- deaths -------------------------------------------------------------- */
+
+/*
+ * Why somebody is about to die is known when it is decided; that he was
+ * protected and did die, at his exit. The last few are remembered between.
+ */
+struct doomed {
+	u64 start;
+	pid_t pid;
+	enum tbtf_death why;
+	bool told;
+};
+
+static DEFINE_RAW_SPINLOCK(doomed_lock);
+static struct doomed doomed[16];	/* doomed_lock, as the next: */
+static unsigned int next_doomed;
+
+static struct doomed *find_doomed(struct task_struct *task)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(doomed); i++)
+		if (doomed[i].pid == task_tgid_nr(task) &&
+		    doomed[i].start == task->group_leader->start_boottime)
+			return &doomed[i];
+	return NULL;
+}
+
+static struct doomed *add_doomed(struct task_struct *task, enum tbtf_death why)
+{
+	struct doomed *d = &doomed[next_doomed++ % ARRAY_SIZE(doomed)];
+
+	*d = (struct doomed) {
+		.start = task->group_leader->start_boottime,
+		.pid = task_tgid_nr(task),
+		.why = why,
+	};
+	return d;
+}
+
+/**
+ * tbtf_event_doomed() - why a process is going to die
+ * @task: the process
+ * @why: for TBTF_EVENT_DIED, if it is protected; or TBTF_DEATH_OWN, which is no
+ * event. What was said first holds.
+ *
+ * Context: any.
+ */
+void tbtf_event_doomed(struct task_struct *task, enum tbtf_death why)
+{
+	unsigned long flags;
+
+	if (!trace_tbtf_died_enabled())
+		return;
+	raw_spin_lock_irqsave(&doomed_lock, flags);
+	if (!find_doomed(task))
+		add_doomed(task, why);
+	raw_spin_unlock_irqrestore(&doomed_lock, flags);
+}
+
+static bool was_protected(struct task_struct *task)
+{
+	u32 role;
+
+	rcu_read_lock();
+	role = tbtf_mark_role(task_tgid(task));
+	if (!role && task->signal->oom_mm)
+		role = tbtf_mark_mm_role(task->signal->oom_mm);
+	if (!role)
+		role = tbtf_role_cgroup(tbtf_task_memcg(task), NULL);
+	rcu_read_unlock();
+	return role == TBTF_ROLE_TBTF;
+}
+
+/* Called at every exit of a thread while somebody listens, before the mark goes. */
+void tbtf_tell_died(struct task_struct *task)
+{
+	struct signal_struct *sig = task->signal;
+	struct tbtf_event e;
+	struct doomed *d;
+	unsigned long flags;
+	enum tbtf_death why;
+	int code;
+	bool told;
+
+	if (atomic_read(&sig->live))
+		return;
+	code = (sig->flags & SIGNAL_GROUP_EXIT) ? sig->group_exit_code : task->exit_code;
+	if (tsk_is_oom_victim(task))
+		why = tbtf_knob(enabled) && !tbtf_knob(dry_run) ? TBTF_DEATH_OOM : TBTF_DEATH_OFF;
+	else if ((code & 0x7f) == SIGBUS)
+		why = TBTF_DEATH_SIGBUS;
+	else
+		return;
+	if (!was_protected(task))
+		return;
+	/* Two last threads may both come here. */
+	raw_spin_lock_irqsave(&doomed_lock, flags);
+	d = find_doomed(task) ?: add_doomed(task, why);
+	told = d->told;
+	d->told = true;
+	why = d->why;
+	raw_spin_unlock_irqrestore(&doomed_lock, flags);
+	if (told || why == TBTF_DEATH_OWN)
+		return;
+	fill(&e, TBTF_EVENT_DIED, NULL, NULL);
+	e.what = why;
+	fill_who(&e.task, task, 0);
+	e.protected = e.task;
+	trace_tbtf_died(&e);
+}
+
+/* --- relief -------------------------------------------------------------- */
+
+/*
+ * The allocation that a kill was for succeeds out of our sight. But when it was
+ * a fault from user mode, nothing lies between that and the way back, where
+ * task work is done. Not so in a system call, which may go on for long, and is
+ * left out.
+ */
+struct relief {
+	struct callback_head work;
+	struct task_struct *caller;	/* O: compared; NULL: free, made so by caller */
+	struct tbtf_event event;
+	u64 killed;			/* ns: the first kill */
+};
+
+static struct relief reliefs[16];
+static atomic_t nr_reliefs;
+
+static void relieved(struct callback_head *work)
+{
+	struct relief *r = container_of(work, struct relief, work);
+	struct tbtf_event e = r->event;
+
+	e.ns = ktime_get_ns() - r->killed;
+	/* The copy is made: whoever sees the slot free may fill it. */
+	smp_store_release(&r->caller, NULL);
+	/* Who is dying has not got what he wanted. */
+	if (!fatal_signal_pending(current) && !(current->flags & PF_EXITING))
+		trace_tbtf_relief(&e);
+	atomic_dec(&nr_reliefs);
+}
+
+/**
+ * tbtf_event_relief() - somebody is about to be killed so that current has memory
+ * @ep: the episode
+ * @oc: the OOM
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_event_relief(const struct tbtf_episode *ep, const struct oom_control *oc)
+{
+	struct relief *r, *found = NULL;
+	unsigned int i;
+
+	if (!trace_tbtf_relief_enabled() || !current->mm || oc->order == -1 ||
+	    (current->flags & (PF_KTHREAD | PF_EXITING | TBTF_PF_USER_WORKER)) ||
+	    tbtf_allocates_from() != TBTF_FROM_USER_FAULT)
+		return;
+	for (i = 0; i < ARRAY_SIZE(reliefs); i++) {
+		r = &reliefs[i];
+		/* Pairs with relieved(); only current itself gives its own slot back. */
+		if (smp_load_acquire(&r->caller) == current) {
+			/* The kill before was not enough. */
+			r->event.kills++;
+			return;
+		}
+		if (!found && !r->caller)
+			found = r;
+	}
+	if (!found)
+		return;
+	fill(&found->event, TBTF_EVENT_RELIEF, ep, oc);
+	found->event.kills = 1;
+	found->killed = ktime_get_ns();
+	found->caller = current;
+	init_task_work(&found->work, relieved);
+	atomic_inc(&nr_reliefs);
+	if (task_work_add(current, &found->work, TWA_RESUME)) {
+		found->caller = NULL;
+		atomic_dec(&nr_reliefs);
+	}
+}
+
+/**
+ * tbtf_event_teardown() - wait until nobody comes back to relieved()
+ *
+ * Context: may sleep; no round is in progress, and none can begin.
+ */
+void tbtf_event_teardown(void)
+{
+	while (atomic_read(&nr_reliefs))
+		msleep(20);
+	/* The last may still stand behind its count. */
+	synchronize_rcu_tasks();
+}
