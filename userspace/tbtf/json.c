@@ -36,8 +36,8 @@ static void put_string(struct json *json, const char *value, size_t max)
 static void begin(struct json *json, const char *key)
 {
 	if (json->comma)
-		fputc(',', json->out);
-	if (json->depth)
+		fputs(json->line ? ", " : ",", json->out);
+	if (json->depth && !json->line)
 		fprintf(json->out, "\n%*s", json->depth * 2, "");
 	json->comma = true;
 	if (key) {
@@ -57,7 +57,7 @@ void json_open(struct json *json, const char *key, char bracket)
 void json_close(struct json *json, char bracket)
 {
 	json->depth--;
-	if (json->comma)
+	if (json->comma && !json->line)
 		fprintf(json->out, "\n%*s", json->depth * 2, "");
 	fputc(bracket, json->out);
 	json->comma = true;

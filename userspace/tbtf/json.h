@@ -19,6 +19,7 @@
 struct json {
 	FILE *out;
 	int depth;
+	bool line;		/* all in one line */
 	bool comma;		/* something stands before, at this depth */
 };
 
