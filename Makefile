@@ -86,7 +86,7 @@ help:
 	@echo 'make soak            all of it at once, for SOAK_HOURS=2, in VMs (selftests/soak/run)'
 	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
 	@echo 'make deps            install the Debian packages that these need'
-	@echo 'make kmod|userspace|selftests    one part'
+	@echo 'make kmod|bpf|userspace|selftests    one part'
 	@echo 'make clean           what was built; distclean: the downloads as well'
 	@echo 'V=1 shows commands; LLVM=1 builds with clang (for a kernel that gcc built: to see'
 	@echo 'its warnings, in .output/kmod-clang)'
@@ -120,8 +120,12 @@ kmod: mirror
 
 # --- user space and tests -------------------------------------------------
 
-userspace:
-	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace all
+# Without its tools there are no eBPF programs, and the command says so when asked.
+bpf:
+	$(Q)$(MAKE) -C bpf OUTPUT=$(OUTPUT)/bpf KVER=$(or $(KVER),-) KERNELDIR=$(or $(KERNELDIR),-)
+
+userspace: bpf
+	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace BPF=$(OUTPUT)/bpf all
 
 selftests: userspace kselftest
 	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests KVER=$(KVER) KBUILD='$(KBUILD)' all
@@ -137,7 +141,7 @@ install: kmod userspace
 	$(Q)$(MAKE) -C $(KERNELDIR) M=$(KMOD) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_STRIP=1 \
 		CONFIG_MODULE_SIG_ALL= modules_install
 	$(if $(DESTDIR),,depmod $(KVER))
-	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace install
+	$(Q)$(MAKE) -C userspace OUTPUT=$(OUTPUT)/userspace BPF=$(OUTPUT)/bpf install
 
 uninstall: kernel-found
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/extra/tbtf.ko* $(DESTDIR)/lib/modules/$(KVER)/updates/tbtf.ko*
@@ -217,7 +221,8 @@ vm-style: kernel-found kselftest
 # --- what is needed -------------------------------------------------------
 
 PACKAGES := gcc libc6-dev make kmod cpio xz-utils perl pkg-config sparse groff-base busybox-static \
-	e2fsprogs qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole
+	e2fsprogs qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole \
+	clang bpftool libbpf-dev libelf-dev zlib1g-dev
 
 # For a kernel of another release: its root needs mmdebstrap.
 KERNEL_PACKAGES := mmdebstrap
@@ -276,12 +281,12 @@ $(addprefix $(LINUX)/,$(LINUX_FILES)) &:
 # --------------------------------------------------------------------------
 
 clean:
-	rm -rf $(OUTPUT)/kmod $(OUTPUT)/kmod-clang $(OUTPUT)/userspace $(OUTPUT)/selftests $(OUTPUT)/results $(OUTPUT)/matrix $(OUTPUT)/vm $(OUTPUT)/lint
+	rm -rf $(OUTPUT)/kmod $(OUTPUT)/kmod-clang $(OUTPUT)/bpf $(OUTPUT)/userspace $(OUTPUT)/selftests $(OUTPUT)/results $(OUTPUT)/matrix $(OUTPUT)/vm $(OUTPUT)/lint
 
 distclean:
 	rm -rf $(OUTPUT)
 
-.PHONY: all help kernel-found mirror kmod userspace selftests install uninstall check check-smoke \
+.PHONY: all help kernel-found mirror kmod bpf userspace selftests install uninstall check check-smoke \
 	check-kernel check-matrix check-debug check-debug-smoke vm-check-debug demo bench soak vm-kernel \
 	vm-check vm-check-smoke vm-check-kernel kernel-selftests vm-style vm-demo vm-bench vm-soak style \
 	deps kselftest clean distclean

@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - the eBPF programs: add up what the tracepoints tell
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * In: the tracepoints of the module, and of the kernel mark_victim and
+ * sched_process_exit. Out: figures and the last events, in maps (tbtf_stats.h) that
+ * are pinned and outlive whoever has loaded this.
+ *
+ * Each tracepoint of the module has two programs, of which one is loaded: a
+ * tp_btf, checked against the module's types, and a raw_tp, which trusts the
+ * version that the event carries.
+ *
+ * It runs under oom_lock, out of memory: all maps are allocated beforehand, and
+ * only an OOM makes it do anything. What an event does not change is not touched.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+/* vmlinux.h has the types already; nobody calls an ioctl here. */
+#define _LINUX_TYPES_H
+#define _LINUX_IOCTL_H
+#include <linux/tbtf.h>
+#include <linux/tbtf_event.h>
+#include "tbtf_stats.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tbtf_control);
+} control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tbtf_set);
+} totals SEC(".maps");
+
+/*
+ * Of these not one a CPU: rounds come one at a time, under oom_lock, and 256
+ * cgroups of a machine with 64 CPUs would be 40 MiB.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TBTF_MAX_CGROUPS + 8);
+	__type(key, struct tbtf_key);
+	__type(value, struct tbtf_keyed);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TBTF_MAX_PROCESSES + 8);
+	__type(key, struct tbtf_key);
+	__type(value, struct tbtf_keyed);
+} processes SEC(".maps");
+
+/* In the order in which they came; the hand of the clock goes round in them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TBTF_MAX_CGROUPS + TBTF_MAX_PROCESSES);
+	__type(key, __u32);
+	__type(value, struct tbtf_key);
+} clock SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TBTF_RING);
+	__type(key, __u32);
+	__type(value, struct tbtf_record);
+} ring SEC(".maps");
+
+/* Whom the kernel has killed and who is not gone yet: pid, and when. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} victims SEC(".maps");
+
+static const struct tbtf_keyed nothing;
+
+/* The number of a value's bucket: the least N with value <= 2^N. */
+static __always_inline __u32 bucket_of(__u64 value)
+{
+	__u32 n = 0;
+
+	if (value <= 1)
+		return 0;
+	value--;
+	if (value >> 32) {
+		n += 32;
+		value >>= 32;
+	}
+	if (value >> 16) {
+		n += 16;
+		value >>= 16;
+	}
+	if (value >> 8) {
+		n += 8;
+		value >>= 8;
+	}
+	if (value >> 4) {
+		n += 4;
+		value >>= 4;
+	}
+	if (value >> 2) {
+		n += 2;
+		value >>= 2;
+	}
+	n += value >> 1;
+	return n + 1;
+}
+
+/* Where an event is counted; any of them may be NULL. */
+struct where {
+	struct tbtf_set *totals;
+	struct tbtf_set *task;		/* the cgroup of the event's task, or its scope */
+	struct tbtf_set *cgroup;	/* of the protected process */
+	struct tbtf_set *process;	/* the protected process */
+};
+
+static __always_inline void add(struct tbtf_set *set, enum tbtf_counter counter, __u64 n)
+{
+	if (set)
+		__sync_fetch_and_add(&set->counters[counter], n);
+}
+
+static __always_inline void put(struct tbtf_set *set, enum tbtf_hist_nr hist, __u32 bucket,
+				__u64 value)
+{
+	if (!set)
+		return;
+	if (bucket >= TBTF_BUCKETS)
+		bucket = TBTF_BUCKETS - 1;
+	__sync_fetch_and_add(&set->hists[hist].buckets[bucket], 1);
+	__sync_fetch_and_add(&set->hists[hist].sum, value);
+}
+
+static __always_inline void add_task(struct where *w, enum tbtf_counter counter, __u64 n)
+{
+	add(w->totals, counter, n);
+	add(w->task, counter, n);
+}
+
+static __always_inline void add_protected(struct where *w, enum tbtf_counter counter, __u64 n)
+{
+	add(w->totals, counter, n);
+	add(w->cgroup, counter, n);
+	add(w->process, counter, n);
+}
+
+static __always_inline void put_task(struct where *w, enum tbtf_hist_nr hist, __u64 value)
+{
+	__u32 bucket = bucket_of(value);
+
+	put(w->totals, hist, bucket, value);
+	put(w->task, hist, bucket, value);
+}
+
+static __always_inline void put_protected(struct where *w, enum tbtf_hist_nr hist, __u64 value)
+{
+	__u32 bucket = bucket_of(value);
+
+	put(w->totals, hist, bucket, value);
+	put(w->cgroup, hist, bucket, value);
+	put(w->process, hist, bucket, value);
+}
+
+static __always_inline struct tbtf_control *get_control(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&control, &zero);
+}
+
+/*
+ * A place on the clock for one more. What stands there and has been touched is
+ * passed over, a few times; what has not goes.
+ */
+static __always_inline void make_room(void *map, enum tbtf_table table, struct tbtf_key *key)
+{
+	__u32 size = table == TBTF_TABLE_CGROUPS ? TBTF_MAX_CGROUPS : TBTF_MAX_PROCESSES;
+	__u32 base = table == TBTF_TABLE_CGROUPS ? 0 : TBTF_MAX_CGROUPS;
+	struct tbtf_control *ctl = get_control();
+	struct tbtf_keyed *old;
+	struct tbtf_key *slot;
+	__u32 at, i;
+
+	if (!ctl)
+		return;
+	for (i = 0; i < 4; i++) {
+		at = base + __sync_fetch_and_add(&ctl->hand[table], 1) % size;
+		slot = bpf_map_lookup_elem(&clock, &at);
+		if (!slot)
+			return;
+		if (!slot->id)
+			break;
+		old = bpf_map_lookup_elem(map, slot);
+		if (!old)
+			break;
+		if (!old->touched || i == 3) {
+			if (!bpf_map_delete_elem(map, slot))
+				__sync_fetch_and_add(&ctl->dropped[table], 1);
+			break;
+		}
+		old->touched = 0;
+	}
+	if (slot)
+		*slot = *key;
+}
+
+static __always_inline struct tbtf_set *keyed(void *map, enum tbtf_table table, __u64 id, __u64 pid,
+					      const char *comm, __u64 now)
+{
+	struct tbtf_key key = { .id = id, .pid = pid };
+	struct tbtf_keyed *entry;
+
+	if (!id)
+		return NULL;
+	entry = bpf_map_lookup_elem(map, &key);
+	if (!entry) {
+		make_room(map, table, &key);
+		bpf_map_update_elem(map, &key, &nothing, BPF_NOEXIST);
+		entry = bpf_map_lookup_elem(map, &key);
+		if (!entry)
+			return NULL;
+		entry->first = now;
+	} else {
+		entry->touched = 1;
+	}
+	entry->last = now;
+	if (comm)
+		__builtin_memcpy(entry->comm, comm, sizeof(entry->comm));
+	return &entry->set;
+}
+
+static __always_inline struct tbtf_set *of_cgroup(__u64 id, __u64 now)
+{
+	return keyed(&cgroups, TBTF_TABLE_CGROUPS, id, 0, NULL, now);
+}
+
+static __always_inline struct tbtf_set *of_process(const struct tbtf_event_who *who, __u64 now)
+{
+	if (!who->pid)
+		return NULL;
+	return keyed(&processes, TBTF_TABLE_PROCESSES, who->start, who->pid, who->comm, now);
+}
+
+static __always_inline struct tbtf_set *get_totals(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&totals, &zero);
+}
+
+static __noinline void write_record(struct tbtf_event *event, __u64 now)
+{
+	struct tbtf_control *ctl = get_control();
+	struct tbtf_record *rec;
+	__u64 seq;
+	__u32 at;
+
+	if (!ctl || !event)
+		return;
+	seq = __sync_fetch_and_add(&ctl->head, 1);
+	at = seq % TBTF_RING;
+	rec = bpf_map_lookup_elem(&ring, &at);
+	if (!rec)
+		return;
+	/* Full barriers: who reads the number before and after has read one record. */
+	__sync_lock_test_and_set(&rec->seq, 0);
+	rec->ns = now;
+	rec->event = *event;
+	__sync_lock_test_and_set(&rec->seq, seq + 1);
+}
+
+static __always_inline void count_sacrifice(struct where *w, const struct tbtf_event *e)
+{
+	put_protected(w, TBTF_HIST_candidates,
+		      e->flags & TBTF_EVENT_SCANNED ? e->candidates : e->tries);
+	if (e->flags & TBTF_EVENT_DRY) {
+		add_protected(w, TBTF_COUNTER_dry_run, 1);
+		return;
+	}
+	add_task(w, TBTF_COUNTER_kills, 1);
+	add_task(w, TBTF_COUNTER_freed_bytes, e->worth_kb << 10);
+	/* Of a protected process these are the kills for it. */
+	add(w->process, TBTF_COUNTER_kills, 1);
+	add(w->process, TBTF_COUNTER_freed_bytes, e->worth_kb << 10);
+	add_protected(w, TBTF_COUNTER_spared, 1);
+	put_task(w, TBTF_HIST_victim_size, e->task.size_kb);
+}
+
+static __always_inline void count_round(struct where *w, const struct tbtf_event *e)
+{
+	add_protected(w, TBTF_COUNTER_rounds, 1);
+	put_protected(w, TBTF_HIST_round, e->ns);
+	if (e->what == TBTF_ROUND_PASSED)
+		add(w->totals, TBTF_COUNTER_passes, 1);
+	if (e->what == TBTF_ROUND_FAILS)
+		add_protected(w, TBTF_COUNTER_failed, 1);
+}
+
+static __always_inline void count_outcome(struct where *w, __u32 outcome)
+{
+	switch (outcome) {
+	case TBTF_OUTCOME_SACRIFICED:
+		return add_task(w, TBTF_COUNTER_outcome_sacrificed, 1);
+	case TBTF_OUTCOME_WAITED:
+		return add_task(w, TBTF_COUNTER_outcome_waited, 1);
+	case TBTF_OUTCOME_KILLED:
+		return add_task(w, TBTF_COUNTER_outcome_killed, 1);
+	case TBTF_OUTCOME_PANICKED:
+		return add_task(w, TBTF_COUNTER_outcome_panicked, 1);
+	case TBTF_OUTCOME_FAILED:
+		return add_task(w, TBTF_COUNTER_outcome_failed, 1);
+	case TBTF_OUTCOME_SWITCHED:
+		return add_task(w, TBTF_COUNTER_outcome_switched, 1);
+	}
+}
+
+static __always_inline void count_death(struct where *w, __u32 why)
+{
+	enum tbtf_counter counter;
+
+	switch (why) {
+	case TBTF_DEATH_EXHAUSTED:
+		counter = TBTF_COUNTER_died_exhausted;
+		break;
+	case TBTF_DEATH_OOM:
+		counter = TBTF_COUNTER_died_oom;
+		break;
+	case TBTF_DEATH_SIGBUS:
+		counter = TBTF_COUNTER_died_sigbus;
+		break;
+	default:
+		counter = TBTF_COUNTER_died_off;
+	}
+	add_task(w, counter, 1);
+	add(w->process, counter, 1);
+}
+
+/*
+ * One event of the module. @kind is known when this is compiled: each program
+ * has only what its event needs.
+ */
+static __always_inline void count(struct tbtf_event *e, const enum tbtf_event_kind kind)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct where w = { .totals = get_totals() };
+	bool quiet = false;
+
+	/* For whom: the cgroups and the process that the figures of this kind are of. */
+	switch (kind) {
+	case TBTF_EVENT_PASS:
+	case TBTF_EVENT_MARK:
+		w.task = of_cgroup(e->task.cgroup, now);
+		break;
+	case TBTF_EVENT_EPISODE_BEGIN:
+	case TBTF_EVENT_EPISODE_END:
+		w.task = of_cgroup(e->scope_cgroup, now);
+		break;
+	case TBTF_EVENT_NAP:
+		w.task = of_cgroup(e->task.cgroup, now);
+		w.process = of_process(&e->protected, now);
+		break;
+	case TBTF_EVENT_SACRIFICE:
+	case TBTF_EVENT_DIED:
+		w.task = of_cgroup(e->task.cgroup, now);
+		w.cgroup = of_cgroup(e->protected.cgroup, now);
+		w.process = of_process(&e->protected, now);
+		break;
+	default:
+		w.cgroup = of_cgroup(e->protected.cgroup, now);
+		w.process = of_process(&e->protected, now);
+	}
+
+	switch (kind) {
+	case TBTF_EVENT_MARK:
+		if (e->what == TBTF_ROLE_INHERIT)
+			add_task(&w, TBTF_COUNTER_marks_cleared, 1);
+		else
+			add_task(&w, TBTF_COUNTER_marks_set, 1);
+		break;
+	case TBTF_EVENT_PASS:
+		if (e->what == TBTF_PASS_UNPROTECTED)
+			add_task(&w, TBTF_COUNTER_passes, 1);
+		else if (e->what == TBTF_PASS_ORIGIN)
+			add_task(&w, TBTF_COUNTER_passes_origin, 1);
+		else
+			add_task(&w, TBTF_COUNTER_passes_dying, 1);
+		break;
+	case TBTF_EVENT_ROUND_END:
+		count_round(&w, e);
+		/* What it came to is told by another event, and who waits comes back often. */
+		quiet = true;
+		break;
+	case TBTF_EVENT_EPISODE_BEGIN:
+		add_task(&w, TBTF_COUNTER_episodes, 1);
+		break;
+	case TBTF_EVENT_EPISODE_END:
+		count_outcome(&w, e->what);
+		break;
+	case TBTF_EVENT_SACRIFICE:
+		count_sacrifice(&w, e);
+		break;
+	case TBTF_EVENT_KILLLESS:
+		add_protected(&w, TBTF_COUNTER_killless, 1);
+		break;
+	case TBTF_EVENT_NAP:
+		if (e->flags & TBTF_EVENT_JIFFY) {
+			add_task(&w, TBTF_COUNTER_jiffies, 1);
+			add(w.process, TBTF_COUNTER_jiffies, 1);
+			quiet = true;
+		} else {
+			add_task(&w, TBTF_COUNTER_naps, 1);
+			add(w.process, TBTF_COUNTER_naps, 1);
+			put_task(&w, TBTF_HIST_nap, e->ns);
+			put(w.process, TBTF_HIST_nap, bucket_of(e->ns), e->ns);
+		}
+		break;
+	case TBTF_EVENT_RUNG_END:
+		put_protected(&w, TBTF_HIST_rung_wait, e->ns);
+		break;
+	case TBTF_EVENT_EXHAUSTED:
+		add_protected(&w, TBTF_COUNTER_exhausted, 1);
+		/* No episode_end follows. */
+		if (e->what == TBTF_OUTCOME_PANICKED)
+			add(w.totals, TBTF_COUNTER_outcome_panicked, 1);
+		break;
+	case TBTF_EVENT_RELIEF:
+		add_protected(&w, TBTF_COUNTER_reliefs, 1);
+		put_protected(&w, TBTF_HIST_relief, e->ns);
+		break;
+	case TBTF_EVENT_DIED:
+		count_death(&w, e->what);
+		break;
+	default:
+		break;
+	}
+	if (!quiet)
+		write_record(e, now);
+}
+
+static __always_inline bool known(const struct tbtf_event *e)
+{
+	struct tbtf_control *ctl;
+
+	if (e->version == TBTF_EVENT_VERSION && e->size == sizeof(*e))
+		return true;
+	ctl = get_control();
+	if (ctl)
+		__sync_fetch_and_add(&ctl->bad, 1);
+	return false;
+}
+
+/* The module's own idea of the type: only there is it relocated. */
+struct tbtf_event___module {
+	__u16 version;
+	__u16 size;
+} __attribute__((preserve_access_index));
+
+#define PROGRAMS(name, kind)							\
+SEC("tp_btf/tbtf_" #name)							\
+int BPF_PROG(btf_##name, struct tbtf_event___module *event)			\
+{										\
+	struct tbtf_event e;							\
+										\
+	/* From 6.12 on the verifier wants to see this asked. */		\
+	if (!event)								\
+		return 0;							\
+	e.version = event->version;						\
+	e.size = event->size;							\
+	if (known(&e) && !bpf_probe_read_kernel(&e, sizeof(e), event))		\
+		count(&e, kind);						\
+	return 0;								\
+}										\
+										\
+SEC("raw_tp/tbtf_" #name)							\
+int raw_##name(struct bpf_raw_tracepoint_args *ctx)				\
+{										\
+	struct tbtf_event e;							\
+										\
+	if (!bpf_probe_read_kernel(&e, sizeof(e), (void *)ctx->args[0]) && known(&e)) \
+		count(&e, kind);						\
+	return 0;								\
+}
+
+PROGRAMS(mark, TBTF_EVENT_MARK)
+PROGRAMS(pass, TBTF_EVENT_PASS)
+PROGRAMS(round_end, TBTF_EVENT_ROUND_END)
+PROGRAMS(episode_begin, TBTF_EVENT_EPISODE_BEGIN)
+PROGRAMS(sacrifice, TBTF_EVENT_SACRIFICE)
+PROGRAMS(killless, TBTF_EVENT_KILLLESS)
+PROGRAMS(nap, TBTF_EVENT_NAP)
+PROGRAMS(rung_end, TBTF_EVENT_RUNG_END)
+PROGRAMS(exhausted, TBTF_EVENT_EXHAUSTED)
+PROGRAMS(relief, TBTF_EVENT_RELIEF)
+PROGRAMS(died, TBTF_EVENT_DIED)
+PROGRAMS(episode_end, TBTF_EVENT_EPISODE_END)
+
+/* --- the kernel's own ------------------------------------------------------ */
+
+static __always_inline void fill_task(struct tbtf_event *e, struct task_struct *task)
+{
+	e->task.pid = BPF_CORE_READ(task, tgid);
+	e->task.start = BPF_CORE_READ(task, group_leader, start_boottime);
+	e->task.adj = BPF_CORE_READ(task, signal, oom_score_adj);
+	BPF_CORE_READ_INTO(&e->task.comm, task, comm);
+}
+
+/* Before 6.9 (and stable kernels of that time) it is a pid, since then the task. */
+SEC("raw_tp/mark_victim")
+int mark_victim(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct tbtf_event e = {
+		.version = TBTF_EVENT_VERSION,
+		.size = sizeof(e),
+		.kind = TBTF_RECORD_VICTIM,
+	};
+	__u64 arg = ctx->args[0], now = bpf_ktime_get_ns();
+	struct tbtf_control *ctl = get_control();
+
+	if (arg >> 32)
+		fill_task(&e, (struct task_struct *)arg);
+	else
+		e.task.pid = (__u32)arg;
+	add(get_totals(), TBTF_COUNTER_oom_victims, 1);
+	if (ctl && !bpf_map_update_elem(&victims, &e.task.pid, &now, BPF_NOEXIST))
+		__sync_fetch_and_add(&ctl->victims, 1);
+	write_record(&e, now);
+	return 0;
+}
+
+/* After its memory is gone, for every thread. */
+SEC("raw_tp/sched_process_exit")
+int process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	struct tbtf_control *ctl = get_control();
+	struct tbtf_event e;
+	__u64 *killed, now;
+
+	/* Every exit on the machine comes here: as a rule no further. */
+	if (!ctl || !ctl->victims || BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	__builtin_memset(&e, 0, sizeof(e));
+	e.task.pid = BPF_CORE_READ(task, tgid);
+	killed = bpf_map_lookup_elem(&victims, &e.task.pid);
+	if (!killed)
+		return 0;
+	now = bpf_ktime_get_ns();
+	e.ns = now - *killed;
+	/* Two last threads may both come here. */
+	if (bpf_map_delete_elem(&victims, &e.task.pid))
+		return 0;
+	__sync_fetch_and_add(&ctl->victims, -1);
+	add(get_totals(), TBTF_COUNTER_oom_victims_gone, 1);
+	put(get_totals(), TBTF_HIST_victim_gone, bucket_of(e.ns), e.ns);
+	e.version = TBTF_EVENT_VERSION;
+	e.size = sizeof(e);
+	e.kind = TBTF_RECORD_GONE;
+	fill_task(&e, task);
+	e.task.cgroup = bpf_get_current_cgroup_id();
+	write_record(&e, now);
+	return 0;
+}
