@@ -64,6 +64,9 @@ list "tbtf list"
 victims "tbtf victims"
 tree "tbtf tree"
 status "tbtf status"
+stats "tbtf stats"
+watch "tbtf watch"
+record "tbtf record"
 doctor "tbtf doctor"
 drill "tbtf drill"
 off "tbtf off
@@ -73,7 +76,7 @@ CASES
 "$TBTF" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | sort > "$tmp/a"
 {
 	echo run; echo set; echo clear; echo spare; echo expendable; echo ordinary; echo list
-	echo victims; echo tree; echo status; echo doctor; echo drill; echo off; echo on
+	echo victims; echo tree; echo status; echo stats; echo watch; echo record; echo doctor; echo drill; echo off; echo on
 } | sort > "$tmp/b"
 compare "commands: all are compared here" "--help (<) and this test (>) differ:"
 

@@ -98,6 +98,7 @@ void check_cgroup_v1(struct doctor *d);
 void check_livepatch(struct doctor *d);
 void check_killers(struct doctor *d);
 void check_watchdog(struct doctor *d);
+void check_statistics(struct doctor *d);
 void check_oom_policy(struct doctor *d);
 
 /* doctor_target.c: one process or cgroup */

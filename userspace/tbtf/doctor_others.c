@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf.h"
 #include "doctor.h"
 
 /* Call visit for every name in a directory below the root, in order. */
@@ -210,4 +211,30 @@ void check_oom_policy(struct doctor *d)
 		doctor_found(d, OK, "OOMPolicy of %s is continue", shown);
 	else
 		doctor_found(d, WARN, "OOMPolicy of %s is %s", shown, policy);
+}
+
+/* -- eBPF ---------------------------------------------------------------------- */
+
+void check_statistics(struct doctor *d)
+{
+	struct tbtf_control ctl;
+	struct tbtf_set totals;
+
+	/* Maps are the kernel's, not files below a root. */
+	if (*tbtf_root || d->sysfs < 0)
+		return;
+	switch (tbtf_bpf_stamp(&ctl)) {
+	case 0:
+		doctor_found(d, NOTE, "eBPF programs are attached: the module cannot be unloaded before 'tbtf stats --detach'");
+		if (!tbtf_bpf_totals(&totals) && totals.counters[TBTF_COUNTER_died_oom])
+			doctor_found(d, WARN, "%llu protected processes died of an OOM though others were left (died_oom)",
+				     (unsigned long long)totals.counters[TBTF_COUNTER_died_oom]);
+		break;
+	case -ESTALE:
+		doctor_found(d, WARN, "eBPF programs of another version of tbtf are attached, and hold the module");
+		break;
+	case -ENOENT:
+		doctor_found(d, OK, "no eBPF programs are attached");
+		break;
+	}
 }
