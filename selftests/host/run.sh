@@ -92,6 +92,7 @@ echo "TAP version 13"
 		part unit_episode "$OUT/unit_episode"
 		part cli selftests/host/cli.sh
 		part doctor selftests/host/doctor.sh
+		part top selftests/host/top.sh
 		part docs selftests/host/docs.sh
 		part documents selftests/host/documents.sh
 	else
