@@ -82,6 +82,7 @@ help:
 	@echo '                     (built once: 15 minutes and more); check-debug-smoke: some of them'
 	@echo 'make check-matrix    all tests on all supported kernels: $(KERNELS)'
 	@echo 'make check-kernel    the selftests of the kernel itself, with the module and without'
+	@echo 'make check-report    the tests of the host, with a browser'
 	@echo 'make bench           the figures, in VMs'
 	@echo 'make soak            all of it at once, for SOAK_HOURS=2, in VMs (selftests/soak/run)'
 	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
@@ -185,6 +186,12 @@ vm-check-debug: all
 check-matrix: deps
 	$(Q)selftests/vm/matrix '$(KERNELS)' $(TESTS)
 
+# The tests of the host with what is too large to be installed for every
+# `make check`: a browser.
+check-report: PACKAGES += chromium
+check-report: deps
+	$(Q)TBTF_BROWSER=needed selftests/host/run.sh
+
 vm-kernel:
 	$(Q)selftests/vm/kernel $(KVER) >/dev/null
 
@@ -287,6 +294,6 @@ distclean:
 	rm -rf $(OUTPUT)
 
 .PHONY: all help kernel-found mirror kmod bpf userspace selftests install uninstall check check-smoke \
-	check-kernel check-matrix check-debug check-debug-smoke vm-check-debug demo bench soak vm-kernel \
-	vm-check vm-check-smoke vm-check-kernel kernel-selftests vm-style vm-demo vm-bench vm-soak style \
-	deps kselftest clean distclean
+	check-kernel check-matrix check-debug check-debug-smoke vm-check-debug demo bench soak \
+	vm-kernel vm-check vm-check-smoke vm-check-kernel kernel-selftests vm-style vm-demo vm-bench \
+	vm-soak style deps kselftest clean distclean check-report

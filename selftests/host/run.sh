@@ -93,6 +93,7 @@ echo "TAP version 13"
 		part cli selftests/host/cli.sh
 		part doctor selftests/host/doctor.sh
 		part top selftests/host/top.sh
+		part report selftests/host/report.sh
 		part docs selftests/host/docs.sh
 		part documents selftests/host/documents.sh
 	else
