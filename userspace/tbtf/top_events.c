@@ -30,12 +30,14 @@ void top_events_init(struct top *top)
 static void clock_of(uint64_t usec, struct tm *ret)
 {
 	struct timespec now, up;
-	time_t then;
+	int64_t then;
+	time_t seconds;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	clock_gettime(CLOCK_MONOTONIC, &up);
-	then = now.tv_sec - up.tv_sec + usec / 1000000;
-	localtime_r(&then, ret);
+	then = (now.tv_sec - up.tv_sec) * 1000000LL + (now.tv_nsec - up.tv_nsec) / 1000;
+	seconds = (then + (int64_t)usec) / 1000000;
+	localtime_r(&seconds, ret);
 }
 
 static void add(struct top *top, uint64_t usec, const struct klog_event *event)
