@@ -66,6 +66,7 @@ tree "tbtf tree"
 status "tbtf status"
 top "tbtf top"
 report "tbtf report"
+why "tbtf why"
 stats "tbtf stats"
 watch "tbtf watch"
 record "tbtf record"
@@ -78,7 +79,7 @@ CASES
 "$TBTF" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | sort > "$tmp/a"
 {
 	echo run; echo set; echo clear; echo spare; echo expendable; echo ordinary; echo list
-	echo victims; echo tree; echo status; echo stats; echo watch; echo record; echo top; echo report; echo doctor; echo drill; echo off; echo on
+	echo victims; echo tree; echo status; echo stats; echo watch; echo record; echo top; echo report; echo why; echo doctor; echo drill; echo off; echo on
 } | sort > "$tmp/b"
 compare "commands: all are compared here" "--help (<) and this test (>) differ:"
 

@@ -124,7 +124,7 @@ expect "a kill's numbers" 0 '12:03:55\.000</td><td class="n">3</td><td><bdi>chro
 	cat "$page"
 expect "a dry run is called so" 0 "cc1plus</bdi> <small>5001</small> <small>dry run</small>" cat "$page"
 expect "a kill's hover text" 0 '>chrome \(901\) died</tspan>.*>for postgres \(812\)</tspan>.*>size 100.0M, frees 99.0M</tspan>' cat "$page"
-expect "a wait's hover text" 0 '>nobody to kill: waits for 4.0 s</tspan>.*>why: no candidate</tspan>' cat "$page"
+expect "a wait's hover text" 0 '>nobody to kill: waits for 4.0 s</tspan>.*>why: nobody</tspan>' cat "$page"
 expect "the hover text of a moment" 0 '12:04:40</tspan>.*>in use 8.0G of 8.0G</tspan>.*>available 12.1M</tspan>.*>stalled: somebody 40%, all 10%</tspan>' cat "$page"
 expect "lost events are owned to" 0 'id="lost">17 events' cat "$page"
 
@@ -147,7 +147,7 @@ cp "$rec" "$tmp/<img src=x>\"'.jsonl"
 check "the file's own name" well_formed "$page"
 {
 	printf '{"event":"sacrifice","ns":5,"episode":1,"task":{"pid":2,"comm":"\377\376<x>\300\257"}}\n'
-	printf '{"event":"sacrifice","ns":6,"episode":1,"what":"\\u0000\\ud800\\n","task":{"pid":3,"comm":"\\u0000a\\ud83d\\ude00\\udc00"}}\n'
+	printf '{"event":"sacrifice","ns":6,"episode":1,"outcome":"\\u0000\\ud800\\n","task":{"pid":3,"comm":"\\u0000a\\ud83d\\ude00\\udc00"}}\n'
 } > "$tmp/raw"
 "$TBTF" report "$tmp/raw" > "$page"
 check "bytes that are no UTF-8" well_formed "$page"

@@ -94,6 +94,7 @@ echo "TAP version 13"
 		part doctor selftests/host/doctor.sh
 		part top selftests/host/top.sh
 		part report selftests/host/report.sh
+		part why selftests/host/why.sh
 		part docs selftests/host/docs.sh
 		part documents selftests/host/documents.sh
 	else

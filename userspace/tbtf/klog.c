@@ -247,6 +247,52 @@ static bool sizes_of_killed(const char *s, struct klog_event *e)
 	return true;
 }
 
+/* The last place of text in s. */
+static const char *last(const char *s, const char *text)
+{
+	const char *found = NULL;
+
+	for (s = strstr(s, text); s; s = strstr(s + 1, text))
+		found = s;
+	return found;
+}
+
+/* Of a name that the kernel may have written with escapes. */
+static size_t length(const char *name, const char *end)
+{
+	size_t n = 0;
+
+	for (; name < end; n++)
+		name += !strncmp(name, "\\x", 2) ? 4 : 1;
+	return n;
+}
+
+/*
+ * "...,task_memcg=/a/b,task=COMM,pid=12,uid=0": a path may have all of that in
+ * it, and a name as much as fits, but the last is the kernel's.
+ */
+static bool parse_victim(const char *s, struct klog_event *e)
+{
+	const char *cgroup = strstr(s, ",task_memcg="), *pid = last(s, ",pid="), *comm = NULL, *at;
+	uint64_t uid;
+
+	if (!cgroup || !pid || pid < cgroup)
+		return false;
+	cgroup += strlen(",task_memcg=");
+	/* The first after which there is no more than a name: 15 bytes. */
+	for (at = strstr(cgroup, ",task="); at && at < pid && !comm; at = strstr(at + 1, ",task="))
+		if (length(at + strlen(",task="), pid) < 16)
+			comm = at;
+	s = pid + strlen(",pid=");
+	if (!comm || !take_pid(&s, &e->victim.pid) || !take(&s, ",uid=") || !take_number(&s, &uid))
+		return false;
+	e->kind = KLOG_VICTIM;
+	copy(e->scope, sizeof(e->scope), cgroup, comm - cgroup);
+	comm += strlen(",task=");
+	copy(e->victim.comm, sizeof(e->victim.comm), comm, pid - comm);
+	return true;
+}
+
 bool klog_parse(const char *line, struct klog_event *ret_event)
 {
 	static const char killed[] = "Killed process ";
@@ -254,17 +300,22 @@ bool klog_parse(const char *line, struct klog_event *ret_event)
 	const char *s, *number;
 	uint64_t sec, usec;
 
-	/* "[   12.345678] ", as dmesg has it, and dmesg of busybox. */
+	/* "[   12.345678] ", as dmesg has it; "1795349000.123456 ", as a journal. */
 	s = line + strspn(line, "<0123456789>");
-	if (*s == '[') {
-		number = s + 1 + strspn(s + 1, " ");
-		if (take_number(&number, &sec) && take(&number, ".") &&
-		    take_number(&number, &usec) && usec < 1000000)
-			event.usec = sec * 1000000 + usec;
-	}
+	number = *s == '[' ? s + 1 + strspn(s + 1, " ") : line;
+	if (take_number(&number, &sec) && take(&number, ".") &&
+	    take_number(&number, &usec) && usec < 1000000)
+		event.usec = sec * 1000000 + usec;
 	s = strstr(line, "tbtf: episode ");
 	if (s) {
 		if (!parse_episode(s + strlen("tbtf: episode "), &event))
+			return false;
+		*ret_event = event;
+		return true;
+	}
+	s = strstr(line, "oom-kill:constraint=");
+	if (s) {
+		if (!parse_victim(s, &event))
 			return false;
 		*ret_event = event;
 		return true;
@@ -321,6 +372,10 @@ void klog_describe(const struct klog_event *e, char *buf, size_t size)
 	case KLOG_KILLED:
 		snprintf(buf, size, "the kernel killed %s (%d) %s", e->victim.comm, e->victim.pid,
 			 tbtf_size(e->victim.kb, size1));
+		break;
+	case KLOG_VICTIM:
+		snprintf(buf, size, "the kernel chose %s (%d) of %s", e->victim.comm,
+			 e->victim.pid, e->scope);
 		break;
 	}
 }

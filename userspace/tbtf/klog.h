@@ -18,6 +18,7 @@ enum klog_kind {
 	KLOG_FAILS,		/* the end of the ladder: allocations fail */
 	KLOG_EXHAUSTED,		/* the end of the ladder: on_exhausted */
 	KLOG_KILLED,		/* the kernel has killed somebody, for whatever reason */
+	KLOG_VICTIM,		/* just before that: victim, and its cgroup in scope */
 };
 
 #define KLOG_COMM	64	/* 15 bytes, each of which the kernel may write as \xNN */
@@ -35,7 +36,7 @@ struct klog_event {
 	char scope[192];	/* "global", "constrained", "memcg /path" */
 	bool dry_run;
 	struct klog_process protected;
-	struct klog_process victim;	/* of KLOG_SACRIFICE and KLOG_KILLED */
+	struct klog_process victim;	/* of KLOG_SACRIFICE, KLOG_KILLED, KLOG_VICTIM */
 	uint64_t worth_kb;
 	int adj;
 	char band[16];

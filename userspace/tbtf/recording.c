@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd.h"
 #include "json_read.h"
@@ -17,7 +18,6 @@ static const struct {
 	const char *word;
 	enum rec_kind kind;
 } kinds[] = {
-	{ "recording", REC_BEGIN },
 	{ "sample", REC_SAMPLE },
 	{ "mark", REC_MARK },
 	{ "pass", REC_PASS },
@@ -32,6 +32,7 @@ static const struct {
 	{ "relief", REC_RELIEF },
 	{ "died", REC_DIED },
 	{ "episode_end", REC_EPISODE_END },
+	{ "oom_victim", REC_OOM_VICTIM },
 	{ "lost", REC_LOST },
 };
 
@@ -75,10 +76,38 @@ static void process(const struct json_line *line, const char *who, struct rec_pr
 	ret->kb = number(line, FIELD("size_kb"));
 	json_s64(line, FIELD("adj"), &adj);
 	ret->adj = adj >= -1000 && adj <= 1000 ? adj : 0;
-	ret->cgroup_id = number(line, FIELD("cgroup"));
-	if (!ret->cgroup_id)
-		text(line, FIELD("cgroup"), ret->cgroup, sizeof(ret->cgroup));
+	ret->start_ns = number(line, FIELD("start_ns"));
+	ret->cgroup_id = number(line, FIELD("cgroup_id"));
+	text(line, FIELD("cgroup"), ret->cgroup, sizeof(ret->cgroup));
 #undef FIELD
+}
+
+/* "2026-11-22T12:34:56.789012Z", as seconds since 1970; 0: it is not there. */
+static double time_of(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	double fraction = 0;
+	char *end;
+
+	if (!rest)
+		return 0;
+	if (*rest == '.') {
+		fraction = strtod(rest, &end);
+		rest = end;
+	}
+	return strcmp(rest, "Z") ? 0 : timegm(&tm) + fraction;
+}
+
+/* What is one field here has a key by what it means there. */
+static void what(const struct json_line *line, struct rec_event *e)
+{
+	static const char * const keys[] = {
+		"outcome", "futile", "death", "pass", "role", "result",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && !*e->what; i++)
+		text(line, keys[i], e->what, sizeof(e->what));
 }
 
 static bool parse(const struct json_line *line, struct rec_event *e)
@@ -91,16 +120,16 @@ static bool parse(const struct json_line *line, struct rec_event *e)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(kinds[i].word, word))
 			e->kind = kinds[i].kind;
-	json_double(line, "time", &e->time);
+	e->time = time_of(json_text(line, "time"));
 	e->episode = number(line, "episode");
 	text(line, "scope", e->scope, sizeof(e->scope));
 	text(line, "scope_cgroup", e->scope_cgroup, sizeof(e->scope_cgroup));
 	process(line, "task", &e->task);
 	process(line, "protected", &e->protected);
 	process(line, "caller", &e->caller);
-	e->worth_kb = number(line, "worth_kb");
+	e->worth_kb = number(line, e->kind == REC_EPISODE_END ? "freed_kb" : "worth_kb");
 	e->duration_ns = number(line, "duration_ns");
-	text(line, "what", e->what, sizeof(e->what));
+	what(line, e);
 	text(line, "band", e->band, sizeof(e->band));
 	text(line, "policy", e->policy, sizeof(e->policy));
 	e->candidates = number(line, "candidates");
@@ -109,7 +138,7 @@ static bool parse(const struct json_line *line, struct rec_event *e)
 	e->rounds = number(line, "rounds");
 	e->kills = number(line, "kills");
 	e->naps = number(line, "naps");
-	e->lost = number(line, "lost");
+	e->lost = number(line, "count");
 	if (e->kind != REC_SAMPLE)
 		return true;
 	e->total_kb = number(line, "total_kb");

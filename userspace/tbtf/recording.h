@@ -17,7 +17,6 @@
 
 enum rec_kind {
 	REC_OTHER,		/* what this program does not know: nothing is lost by that */
-	REC_BEGIN,		/* a recording begins */
 	REC_SAMPLE,		/* how memory stands */
 	REC_MARK,
 	REC_PASS,
@@ -32,7 +31,8 @@ enum rec_kind {
 	REC_RELIEF,
 	REC_DIED,
 	REC_EPISODE_END,
-	REC_LOST,		/* events that did not fit into the ring */
+	REC_OOM_VICTIM,		/* the kernel kills, whoever chose */
+	REC_LOST,		/* events that were overwritten before they were read */
 };
 
 #define REC_COMM	64	/* 16 bytes, each of which may have become a U+FFFD */
@@ -44,6 +44,7 @@ struct rec_process {
 	char comm[REC_COMM];
 	char cgroup[REC_PATH];	/* a path, or "" */
 	uint64_t cgroup_id;
+	uint64_t start_ns;	/* of boot time: with the pid it is this one alone */
 	uint64_t kb;
 	int adj;
 };
@@ -58,7 +59,7 @@ struct rec_event {
 	struct rec_process task, protected, caller;
 	uint64_t worth_kb;
 	uint64_t duration_ns;
-	char what[REC_WORD];	/* outcome, reason, death, ... */
+	char what[REC_WORD];	/* by kind: outcome, futile, death, pass, role, result */
 	char band[REC_WORD], policy[REC_WORD];
 	uint64_t candidates, tries;
 	bool dry_run;

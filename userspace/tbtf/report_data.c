@@ -232,7 +232,7 @@ static int collect(const struct rec_event *e, void *data)
 		r->offset = e->time - e->ns / 1e9;
 		r->has_offset = true;
 	}
-	if (e->ns < r->from || e->ns > r->to || e->kind == REC_BEGIN)
+	if (e->ns < r->from || e->ns > r->to)
 		return 0;
 	if (r->wanted && e->episode && e->episode != r->wanted)
 		return 0;

@@ -479,7 +479,7 @@ static void ends(const struct report *r, FILE *out)
 static void notes(const struct report *r, FILE *out)
 {
 	if (r->lost)
-		fprintf(out, "<p class=\"note\" id=\"lost\">%llu events did not fit into the ring and are missing here.</p>\n",
+		fprintf(out, "<p class=\"note\" id=\"lost\">%llu events were lost before they were recorded, and are missing here.</p>\n",
 			(unsigned long long)r->lost);
 	if (r->cut)
 		fprintf(out, "<p class=\"note\" id=\"cut\">%llu events more than a page holds were left out: give a shorter span (--episode, --from, --to).</p>\n",

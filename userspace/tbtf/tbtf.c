@@ -22,6 +22,7 @@ static const struct cmd * const cmds[] = {
 	&cmd_status,
 	&cmd_top,
 	&cmd_report,
+	&cmd_why,
 	&cmd_stats,
 	&cmd_watch,
 	&cmd_record,

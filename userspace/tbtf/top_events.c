@@ -58,7 +58,7 @@ static void line(struct top *top, const char *text)
 	uint64_t usec = 0;
 
 	text = klog_record(text, &usec);
-	if (!text || !klog_parse(text, &event))
+	if (!text || !klog_parse(text, &event) || event.kind == KLOG_VICTIM)
 		return;
 	/* The kernel's line about one that ours has told of. */
 	if (event.kind == KLOG_KILLED && event.victim.pid == top->last_victim)
