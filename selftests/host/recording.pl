@@ -58,7 +58,6 @@ if ($samples) {
 event(29, "episode_begin", episode => 3, scope => "global");
 my $freed = 0;
 for my $i (1 .. 7) {
-	event(30 + 5 * $i - .1, "round", @machine);
 	event(30 + 5 * $i, "sacrifice", @machine, worth_kb => $i * 102400 - 1024, band => "ordinary",
 	      policy => "uniform", tries => 3,
 	      task => process($names[$i - 1], 900 + $i, $i * 102400, "/user.slice/<u>&'\"", 0));

@@ -21,8 +21,6 @@ static const struct {
 	{ "sample", REC_SAMPLE },
 	{ "mark", REC_MARK },
 	{ "pass", REC_PASS },
-	{ "round", REC_ROUND },
-	{ "round_end", REC_ROUND_END },
 	{ "episode_begin", REC_EPISODE_BEGIN },
 	{ "sacrifice", REC_SACRIFICE },
 	{ "killless", REC_KILLLESS },
@@ -103,7 +101,7 @@ static double time_of(const char *text)
 static void what(const struct json_line *line, struct rec_event *e)
 {
 	static const char * const keys[] = {
-		"outcome", "futile", "death", "pass", "role", "result",
+		"outcome", "futile", "death", "pass", "role",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys) && !*e->what; i++)

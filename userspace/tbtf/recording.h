@@ -20,8 +20,6 @@ enum rec_kind {
 	REC_SAMPLE,		/* how memory stands */
 	REC_MARK,
 	REC_PASS,
-	REC_ROUND,
-	REC_ROUND_END,
 	REC_EPISODE_BEGIN,
 	REC_SACRIFICE,
 	REC_KILLLESS,
@@ -59,7 +57,7 @@ struct rec_event {
 	struct rec_process task, protected, caller;
 	uint64_t worth_kb;
 	uint64_t duration_ns;
-	char what[REC_WORD];	/* by kind: outcome, futile, death, pass, role, result */
+	char what[REC_WORD];	/* by kind: outcome, futile, death, pass, role */
 	char band[REC_WORD], policy[REC_WORD];
 	uint64_t candidates, tries;
 	bool dry_run;

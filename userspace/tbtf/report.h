@@ -61,7 +61,7 @@ struct report_sample {
 	bool has_psi, has_sizes;
 };
 
-/* The size of the protected process, as a round saw it. */
+/* The size of the protected process, as it was when somebody died for it. */
 struct report_size {
 	uint64_t ns, kb;
 };

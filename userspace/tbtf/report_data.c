@@ -203,8 +203,6 @@ static int of_episode(struct report *r, const struct rec_event *e)
 		ep->freed_kb = e->worth_kb;
 		wait_ends(r, ep, e->ns);
 		break;
-	case REC_ROUND:
-		return add_size(r, e);
 	case REC_SACRIFICE:
 		wait_ends(r, ep, e->ns);
 		if (add_size(r, e))

@@ -229,7 +229,7 @@ static void memory_layer(const struct svg *s, int layer, const char *color, cons
 	fputs("\"/>\n", s->out);
 }
 
-/* P as the rounds saw it: where there are no samples, all there is. */
+/* P as it was at each kill: where there are no samples, all there is. */
 static void sizes_line(const struct svg *s)
 {
 	const struct report *r = s->r;
