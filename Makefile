@@ -82,7 +82,7 @@ help:
 	@echo '                     (built once: 15 minutes and more); check-debug-smoke: some of them'
 	@echo 'make check-matrix    all tests on all supported kernels: $(KERNELS)'
 	@echo 'make check-kernel    the selftests of the kernel itself, with the module and without'
-	@echo 'make check-report    the tests of the host, with a browser'
+	@echo 'make check-report    the tests of the host, with a browser and Prometheus'
 	@echo 'make bench           the figures, in VMs'
 	@echo 'make soak            all of it at once, for SOAK_HOURS=2, in VMs (selftests/soak/run)'
 	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
@@ -187,10 +187,10 @@ check-matrix: deps
 	$(Q)selftests/vm/matrix '$(KERNELS)' $(TESTS)
 
 # The tests of the host with what is too large to be installed for every
-# `make check`: a browser.
-check-report: PACKAGES += chromium
+# `make check`: a browser, and Prometheus.
+check-report: PACKAGES += chromium prometheus prometheus-node-exporter systemd
 check-report: deps
-	$(Q)TBTF_BROWSER=needed selftests/host/run.sh
+	$(Q)TBTF_BROWSER=needed TBTF_PROMETHEUS=needed selftests/host/run.sh
 
 vm-kernel:
 	$(Q)selftests/vm/kernel $(KVER) >/dev/null

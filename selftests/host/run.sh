@@ -95,6 +95,7 @@ echo "TAP version 13"
 		part top selftests/host/top.sh
 		part report selftests/host/report.sh
 		part why selftests/host/why.sh
+		part metrics selftests/host/metrics.sh
 		part docs selftests/host/docs.sh
 		part documents selftests/host/documents.sh
 	else
