@@ -17,6 +17,7 @@
 #include "bpf.h"
 #include "cmd.h"
 #include "json.h"
+#include "sample.h"
 
 #define SECOND	1000000000ULL
 
@@ -353,43 +354,33 @@ static uint64_t now_ns(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* "Key:   123 kB" of /proc/meminfo. */
-static uint64_t meminfo(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
-}
-
-/* "total=123" of the line that begins with word, of /proc/pressure/memory. */
-static uint64_t pressure(const char *text, const char *word)
-{
-	const char *at = strstr(text, word);
-
-	at = at ? strstr(at, "total=") : NULL;
-	return at ? strtoull(at + 6, NULL, 10) : 0;
-}
-
 /* How the machine is: what a picture of memory is drawn from. */
 static void sample(FILE *out, uint64_t ns)
 {
 	struct json json = { .out = out, .line = true };
-	char mem[8192], psi[512], time[32];
+	struct tbtf_sample now;
+	char time[32];
 
-	if (tbtf_read(mem, sizeof(mem), "/proc/meminfo") < 0)
+	tbtf_sample(&now);
+	if (!now.total_kb)
 		return;
 	json_open(&json, NULL, '{');
 	json_string(&json, "event", "sample");
 	json_unsigned(&json, "ns", ns);
 	json_string(&json, "time", tbtf_event_time(ns, time));
-	json_unsigned(&json, "total_kb", meminfo(mem, "MemTotal:"));
-	json_unsigned(&json, "free_kb", meminfo(mem, "MemFree:"));
-	json_unsigned(&json, "available_kb", meminfo(mem, "MemAvailable:"));
-	json_unsigned(&json, "swap_total_kb", meminfo(mem, "SwapTotal:"));
-	json_unsigned(&json, "swap_free_kb", meminfo(mem, "SwapFree:"));
-	if (tbtf_read(psi, sizeof(psi), "/proc/pressure/memory") > 0) {
-		json_unsigned(&json, "some_us", pressure(psi, "some"));
-		json_unsigned(&json, "full_us", pressure(psi, "full"));
+	json_unsigned(&json, "total_kb", now.total_kb);
+	json_unsigned(&json, "free_kb", now.free_kb);
+	json_unsigned(&json, "available_kb", now.available_kb);
+	json_unsigned(&json, "swap_total_kb", now.swap_total_kb);
+	json_unsigned(&json, "swap_free_kb", now.swap_free_kb);
+	if (now.has_psi) {
+		json_unsigned(&json, "some_us", now.some_us);
+		json_unsigned(&json, "full_us", now.full_us);
+	}
+	if (now.has_marked) {
+		json_unsigned(&json, "protected_kb", now.protected_kb);
+		json_unsigned(&json, "crowd_kb", now.crowd_kb);
+		json_unsigned(&json, "crowd", now.crowd);
 	}
 	json_close(&json, '}');
 }

@@ -218,6 +218,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 	}
 	setlocale(LC_CTYPE, "");
 	top_init(&top, interval * 1000);
+	top_events_init(&top);
 	return only_once ? once() : loop(interval * 1000);
 }
 

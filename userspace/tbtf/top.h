@@ -88,7 +88,7 @@ struct top {
 
 	/* the machine */
 	struct top_file meminfo, psi;
-	uint64_t total_kb, available_kb, swap_total_kb, swap_free_kb;
+	uint64_t total_kb, free_kb, available_kb, swap_total_kb, swap_free_kb;
 	bool has_psi;
 	uint64_t some_us, full_us;
 	char some_avg[16], full_avg[16];
@@ -109,7 +109,9 @@ struct top {
 	uint32_t nr_marked;	/* marked processes, of which the rows may be the first only */
 	uint64_t walked_ms;	/* when the cgroups were gone through */
 
-	/* what has happened */
+	/* what has happened: from the ring of the eBPF part, or else from the kernel log */
+	bool has_ring;
+	uint64_t ring_seq;	/* number of the last record of it that was read */
 	int kmsg;		/* or -errno */
 	char log[8192];		/* what was read of it and is no whole line yet */
 	size_t log_len;
@@ -139,6 +141,10 @@ uint64_t top_now_ms(void);
 
 void top_marked_init(struct top *top);
 void top_marked_look(struct top *top);
+
+/* Of all rows together: what they have; and of the largest, who could go instead. */
+void top_marked_sums(const struct top *top, uint64_t *ret_kb, uint64_t *ret_crowd_kb,
+		     uint32_t *ret_crowd);
 
 /* What a row can still get: memory that is there, and what candidates would free. */
 uint64_t top_headroom_kb(const struct top *top, struct top_row *row);

@@ -250,6 +250,27 @@ uint64_t top_headroom_kb(const struct top *top, struct top_row *row)
 	return limited < kb ? limited : kb;
 }
 
+void top_marked_sums(const struct top *top, uint64_t *ret_kb, uint64_t *ret_crowd_kb,
+		     uint32_t *ret_crowd)
+{
+	const struct top_row *first = NULL;
+
+	*ret_kb = 0;
+	*ret_crowd_kb = 0;
+	*ret_crowd = 0;
+	/* They are in the order of their size. */
+	for (unsigned int i = 0; i < top->nr_rows; i++) {
+		*ret_kb += top->rows[i].size_kb;
+		if (!first && top->rows[i].headroom.known)
+			first = &top->rows[i];
+	}
+	if (!first)
+		return;
+	*ret_crowd_kb = left(first->headroom.worth_kb,
+			     top_counter(top, "sacrificed_kb") - first->headroom.freed_kb);
+	*ret_crowd = *ret_crowd_kb ? first->headroom.candidates : 0;
+}
+
 /* --- all of it ----------------------------------------------------------------- */
 
 void top_marked_init(struct top *top)

@@ -174,6 +174,7 @@ static void look_at_memory(struct top *top)
 	if (top_read(&top->meminfo, text, sizeof(text)) < 0)
 		return;
 	top->total_kb = meminfo_kb(text, "MemTotal:");
+	top->free_kb = meminfo_kb(text, "MemFree:");
 	top->available_kb = meminfo_kb(text, "MemAvailable:");
 	top->swap_total_kb = meminfo_kb(text, "SwapTotal:");
 	top->swap_free_kb = meminfo_kb(text, "SwapFree:");
@@ -243,7 +244,7 @@ void top_init(struct top *top, unsigned int interval_ms)
 	open_file(&top->meminfo, "/proc/meminfo");
 	open_file(&top->psi, "/proc/pressure/memory");
 	top_marked_init(top);
-	top_events_init(top);
+	top->kmsg = -EBADF;	/* until top_events_init() */
 }
 
 void top_look(struct top *top)
