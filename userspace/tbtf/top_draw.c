@@ -374,11 +374,11 @@ static void draw_events(struct top *top, struct top_picture *p, int line, int li
 	struct pen pen = pen_at(p, line, 0, end, TOP_BOLD);
 	uint64_t first;
 
-	put(&pen, "EVENTS in the kernel log");
+	put(&pen, top->has_ring ? "EVENTS of the eBPF part" : "EVENTS in the kernel log");
 	if (lines < 2)
 		return;
 	pen = pen_at(p, line + 1, 0, end, 0);
-	if (top->kmsg < 0) {
+	if (top->kmsg < 0 && !top->has_ring) {
 		put(&pen, "  /dev/kmsg: %s", strerror(-top->kmsg));
 		return;
 	}
