@@ -184,6 +184,10 @@ expect "a single sample: no episode" 0 "<h1>No episode" cat "$page"
 expect "half a line at the end" 0 "" "$TBTF" report -o "$page" "$tmp/cut"
 expect "half a line: owned to" 0 "id=\"bad\">1 of [0-9]+ lines.*the first is line $(wc -l < "$tmp/cut" | awk '{ print $1 + 1 }')\." cat "$page"
 
+{ cat "$rec"; echo '{"event":"sample","ns":91120000000000,"total_kb":8388608,"available_kb":9}'; } > "$tmp/days"
+expect "a day and more" 0 "" "$TBTF" report -o "$page" "$tmp/days"
+expect "a day and more: which day it was" 0 ">11-22 12:03:55.000</td>" cat "$page"
+
 # --- nonsense, under the sanitizers ---------------------------------------------------------------
 
 perl -e '

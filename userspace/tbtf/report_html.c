@@ -15,6 +15,8 @@
 #include "cmd.h"
 #include "report.h"
 
+#define DAY_NS	86400000000000ULL
+
 /* Characters that turn the writing direction of what follows, and the like. */
 static bool is_control(const unsigned char *s, size_t len)
 {
@@ -100,7 +102,9 @@ void html_when(FILE *out, const struct report *r, uint64_t ns, bool with_ms)
 		return;
 	}
 	localtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	/* Of several days each time says which. */
+	strftime(text, sizeof(text), r->last - r->first > DAY_NS ? "%m-%d %H:%M:%S" : "%H:%M:%S",
+		 &tm);
 	fputs(text, out);
 	if (with_ms)
 		fprintf(out, ".%03d", (int)((time - seconds) * 1000));
