@@ -30,8 +30,7 @@ static void *room(void **array, size_t nr, size_t size)
 	return (char *)*array + nr * size;
 }
 
-#define ROOM(report, what)	\
-	room((void **)&(report)->what, (report)->nr_##what, sizeof(*(report)->what))
+#define ROOM(array, nr)	room((void **)&(array), nr, sizeof(*(array)))
 
 static struct report_episode *episode_of(struct report *r, const struct rec_event *e)
 {
@@ -43,7 +42,7 @@ static struct report_episode *episode_of(struct report *r, const struct rec_even
 			return &r->episodes[i];
 	if (r->nr_episodes == REPORT_EPISODES)
 		return NULL;
-	ep = ROOM(r, episodes);
+	ep = ROOM(r->episodes, r->nr_episodes);
 	if (!ep)
 		return NULL;
 	r->nr_episodes++;
@@ -65,7 +64,7 @@ static int kill_of(struct report *r, struct report_episode *ep, const struct rec
 		r->cut++;
 		return 0;
 	}
-	k = ROOM(r, kills);
+	k = ROOM(r->kills, r->nr_kills);
 	if (!k)
 		return -ENOMEM;
 	r->nr_kills++;
@@ -107,7 +106,7 @@ static int wait_begins(struct report *r, struct report_episode *ep, const struct
 		r->cut++;
 		return 0;
 	}
-	wait = ROOM(r, waits);
+	wait = ROOM(r->waits, r->nr_waits);
 	if (!wait)
 		return -ENOMEM;
 	r->nr_waits++;
@@ -127,7 +126,7 @@ static int end_of(struct report *r, const struct rec_event *e, bool died)
 		r->cut++;
 		return 0;
 	}
-	end = ROOM(r, ends);
+	end = ROOM(r->ends, r->nr_ends);
 	if (!end)
 		return -ENOMEM;
 	r->nr_ends++;
@@ -146,7 +145,7 @@ static int add_sample(struct report *r, const struct rec_event *e)
 
 	if (r->nr_samples == REPORT_SAMPLES)
 		return 0;
-	s = ROOM(r, samples);
+	s = ROOM(r->samples, r->nr_samples);
 	if (!s)
 		return -ENOMEM;
 	r->nr_samples++;
@@ -166,7 +165,7 @@ static int add_size(struct report *r, const struct rec_event *e)
 
 	if (!e->protected.kb || r->nr_sizes == REPORT_SAMPLES)
 		return 0;
-	size = ROOM(r, sizes);
+	size = ROOM(r->sizes, r->nr_sizes);
 	if (!size)
 		return -ENOMEM;
 	r->nr_sizes++;

@@ -16,7 +16,7 @@ struct tbtf_sample {
 	uint64_t some_us, full_us;	/* time stalled since boot */
 	bool has_marked;		/* of these three; it takes root */
 	uint64_t protected_kb;		/* all marked processes and cgroups */
-	uint64_t crowd_kb;		/* what the candidates would free who could die for the largest */
+	uint64_t crowd_kb;		/* what those would free who could die for the largest */
 	uint32_t crowd;			/* how many they were when that was asked last */
 };
 

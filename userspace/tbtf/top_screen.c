@@ -48,7 +48,7 @@ static struct {
 } nc;
 
 #ifdef TBTF_CURSES_LINKED
-#define ADDRESS(symbol)	((void *)&symbol)
+#define ADDRESS(symbol)	((void *)&(symbol))
 #else
 #define ADDRESS(symbol)	NULL
 #endif
