@@ -178,7 +178,8 @@ check "nothing is counted but marks" unchanged rounds passes passes_origin passe
 	futile_regain futile_max_kills
 check "marks are" grown marks_set marks_exited
 check_not "nothing is logged" eval 'dmesg | sed -n "/test: off\$/,\$p" | grep -q "tbtf: "'
-check_not "nothing is traced but marks" eval 'trace | grep " tbtf_" | grep -qv tbtf_mark:'
+check_not "nothing is traced but marks and deaths" \
+	eval 'trace | grep " tbtf_" | grep -qvE "tbtf_(mark|died):"'
 is "the stage is idle" "$(knob stage)" idle
 
 # --- on: that all this would have been otherwise ----------------------------------------
