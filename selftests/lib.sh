@@ -423,6 +423,23 @@ hog_alive()
 	pid_alive "$(hog_pid "$1")"
 }
 
+# verified NAME...: how many of these hogs live and hold what they wrote
+verified()
+{
+	local name n=0
+
+	for name; do
+		! hog_do "$name" 60 verify || n=$((n + 1))
+	done
+	echo "$n"
+}
+
+# The machine's free memory in kB.
+free_kb()
+{
+	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
+}
+
 # hog_gone NAME TIMEOUT: wait until it is dead
 hog_gone()
 {

@@ -13,17 +13,6 @@
 
 PROVOKE=/sys/kernel/debug/oom_provoke
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 # state PID: the letter of /proc/PID/stat, or nothing
 state()
 {

@@ -15,22 +15,6 @@
 PROVOKE=/sys/kernel/debug/oom_provoke
 SMALLS="small1 small2 small3 small4 small5 small6"
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
-free_kb()
-{
-	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
-}
-
 # Blocks of eight pages and more on the machine.
 blocks()
 {

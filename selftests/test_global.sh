@@ -22,17 +22,6 @@ crowd()
 	done
 }
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 # Sizes of the protected process in the lines of substitutions, in kB.
 protected_sizes()
 {
@@ -47,11 +36,6 @@ one_by_one()
 		NR > 1 && $1 < last + step { early++ }
 		{ last = $1 }
 		END { exit early > 0 || NR < 2 }'
-}
-
-free_kb()
-{
-	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
 }
 
 plan 19

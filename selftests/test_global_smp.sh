@@ -10,17 +10,6 @@
 
 SMALLS="small1 small2 small3 small4 small5 small6 small7 small8 small9"
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 idle()
 {
 	wait_for "[ \"\$(hog_get $1 state)\" != busy ] || ! hog_alive $1" 60

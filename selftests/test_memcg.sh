@@ -36,17 +36,6 @@ killed_of()
 	echo "$n"
 }
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 oom_lines()
 {
 	log_since | grep 'oom-kill:constraint='

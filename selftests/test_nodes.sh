@@ -9,19 +9,8 @@
 # vm-reject: Kernel panic
 . ./lib.sh
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
-# free_kb NODE
-free_kb()
+# node_free_kb NODE
+node_free_kb()
 {
 	awk '$3 == "MemFree:" { print $4 }' "/sys/devices/system/node/node$1/meminfo"
 }
@@ -39,8 +28,8 @@ hog_start other -s 20M -b 0 -c away
 hog_start here1 -s 15M -b 1
 hog_start here2 -s 15M -b 1
 hog_start big -s 70M -b 1 -m
-half=$(free_kb 0)
-room=$(($(free_kb 1) / 1024))
+half=$(node_free_kb 0)
+room=$(($(node_free_kb 1) / 1024))
 stat_mark
 log_mark
 check "bound to a full node, a marked process gets what it asks for" hog_do big 60 grow $((room + 10))M 1M 5
@@ -49,7 +38,7 @@ check "tbtf says that it is a constraint" \
 	log_has 'tbtf: episode [0-9]+: constrained: spared [0-9]+ \(big\) .*; instead [0-9]+ \(here[12]\)'
 check "the kernel says so too" log_has 'oom-kill:constraint=CONSTRAINT_MEMORY_POLICY'
 is "data is as it was" "$(verified other big)" 2
-in_range "the other node is as empty as before" "$(free_kb 0)" $((half - 20000)) $((half + 20000))
+in_range "the other node is as empty as before" "$(node_free_kb 0)" $((half - 20000)) $((half + 20000))
 
 # Nobody is left there: the deadline passes, and with it P, not the machine.
 hog_kill here1 here2
@@ -77,7 +66,7 @@ cg_make set cpuset.mems=1
 hog_start in1 -s 15M -c set
 hog_start in2 -s 15M -c set
 hog_start big -s 70M -c set -m
-room=$(($(free_kb 1) / 1024))
+room=$(($(node_free_kb 1) / 1024))
 log_mark
 stat_mark
 check "in a cpuset with a full node, it gets what it asks for" hog_do big 60 grow $((room + 10))M 1M 5

@@ -8,17 +8,6 @@
 # vm: mem=256 smp=1 timeout=150
 . ./lib.sh
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 group_kills()
 {
 	cg_get "$1" memory.events.local oom_group_kill

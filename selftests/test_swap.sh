@@ -11,17 +11,6 @@
 ZRAM=/dev/zram0
 DISK=/dev/ram0
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 status_kb()
 {
 	sed -n "s/^$2:[^0-9]*\\([0-9]*\\) kB/\\1/p" "/proc/$(hog_pid "$1")/status"

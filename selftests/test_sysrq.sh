@@ -17,17 +17,6 @@ sysrq_f()
 	wait_for 'log_has "$expected"' 20
 }
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 plan 24
 
 echo 1 > /proc/sys/kernel/sysrq

@@ -8,17 +8,6 @@
 # vm: mem=256 smp=1 timeout=120
 . ./lib.sh
 
-# verified NAME...: how many of them live and hold what they wrote
-verified()
-{
-	local name n=0
-
-	for name; do
-		! hog_do "$name" 60 verify || n=$((n + 1))
-	done
-	echo "$n"
-}
-
 # asks NAME: until somebody is killed, it grows; then it stops, dead or alive
 asks()
 {
