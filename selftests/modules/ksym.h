@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tbtf - for test modules: calling what the kernel does not export
+ * tbtf - for test modules: calling and hooking what the kernel does not export
  *
  * Copyright (C) 2026 The tbtf authors
  *
@@ -10,6 +10,7 @@
 #ifndef _TBTF_TEST_KSYM_H
 #define _TBTF_TEST_KSYM_H
 
+#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -52,6 +53,33 @@ static inline unsigned long test_data(const char *name)
 	unsigned long lookup = test_text("kallsyms_lookup_name");
 
 	return lookup ? test_call(lookup, (unsigned long)name, 0, 0) : 0;
+}
+
+/* Switch @ops on for the function @name, which is the module's parameter func=. */
+static inline int test_hook(struct ftrace_ops *ops, const char *name, unsigned long *ret_addr)
+{
+	unsigned long addr = name ? test_text(name) : 0;
+	int err;
+
+	if (!addr) {
+		pr_err("%s: func=%s: no such function\n", KBUILD_MODNAME, name ?: "");
+		return -ENOENT;
+	}
+	err = ftrace_set_filter_ip(ops, addr, 0, 0);
+	if (err)
+		return err;
+	err = register_ftrace_function(ops);
+	if (err)
+		ftrace_set_filter_ip(ops, addr, 1, 0);
+	else
+		*ret_addr = addr;
+	return err;
+}
+
+static inline void test_unhook(struct ftrace_ops *ops, unsigned long addr)
+{
+	unregister_ftrace_function(ops);
+	ftrace_set_filter_ip(ops, addr, 1, 0);
 }
 
 #endif /* _TBTF_TEST_KSYM_H */

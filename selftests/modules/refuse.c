@@ -84,33 +84,20 @@ static struct notifier_block notifier = {
 
 static int __init refuse_init(void)
 {
-	int err;
+	int err = test_hook(&ops, func, &addr);
 
-	addr = func ? test_text(func) : 0;
-	if (!addr) {
-		pr_err("refuse: func=%s: no such function\n", func ?: "");
-		return -ENOENT;
-	}
-	err = ftrace_set_filter_ip(&ops, addr, 0, 0);
 	if (err)
 		return err;
-	err = register_ftrace_function(&ops);
-	if (err)
-		goto remove_filter;
 	err = register_module_notifier(&notifier);
-	if (!err)
-		return 0;
-	unregister_ftrace_function(&ops);
-remove_filter:
-	ftrace_set_filter_ip(&ops, addr, 1, 0);
+	if (err)
+		test_unhook(&ops, addr);
 	return err;
 }
 
 static void __exit refuse_exit(void)
 {
 	unregister_module_notifier(&notifier);
-	unregister_ftrace_function(&ops);
-	ftrace_set_filter_ip(&ops, addr, 1, 0);
+	test_unhook(&ops, addr);
 }
 
 module_init(refuse_init);

@@ -30,26 +30,12 @@ static struct ftrace_ops ops = {
 
 static int __init second_user_init(void)
 {
-	int err;
-
-	addr = func ? test_text(func) : 0;
-	if (!addr) {
-		pr_err("second_user: func=%s: no such function\n", func ?: "");
-		return -ENOENT;
-	}
-	err = ftrace_set_filter_ip(&ops, addr, 0, 0);
-	if (err)
-		return err;
-	err = register_ftrace_function(&ops);
-	if (err)
-		ftrace_set_filter_ip(&ops, addr, 1, 0);
-	return err;
+	return test_hook(&ops, func, &addr);
 }
 
 static void __exit second_user_exit(void)
 {
-	unregister_ftrace_function(&ops);
-	ftrace_set_filter_ip(&ops, addr, 1, 0);
+	test_unhook(&ops, addr);
 }
 
 module_init(second_user_init);
