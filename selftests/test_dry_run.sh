@@ -8,7 +8,7 @@
 # The same OOMs four times: without the module, with dry_run=1, with enabled=0,
 # and, so that it is seen that they would have ended otherwise, switched on.
 #
-# vm: mem=256 timeout=150 module=no
+# vm: mem=256 timeout=150 module=no thread=single
 . ./lib.sh
 
 plan 42

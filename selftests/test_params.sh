@@ -5,7 +5,7 @@
 #
 # Copyright (C) 2026 The tbtf authors
 #
-# vm: mem=256 module=no append="tbtf.nap_ms=321 tbtf.dry_run=1"
+# vm: mem=256 module=no thread=single append="tbtf.nap_ms=321 tbtf.dry_run=1"
 . ./lib.sh
 
 PARAMETERS=/sys/module/tbtf/parameters
