@@ -52,13 +52,14 @@ build_root	:= $(if $(filter $(OUTPUT)/%,$(KERNELDIR)),$(wildcard $(OUTPUT)/cache
 KBUILD		= $(if $(build_root),selftests/vm/inroot $(build_root) )$(MAKE) -C $(KERNELDIR)
 KMOD		:= $(OUTPUT)/kmod/$(KVER)
 
-# clang cannot build for a kernel that gcc built, but it can read the sources.
+# clang cannot build for a kernel that gcc built, but it can read the sources. The
+# other tools stay as they are: LLVM=1 would ask for a linker, an archiver, ...
 ifneq ($(LLVM),)
 ifneq ($(shell grep -sx CONFIG_CC_IS_CLANG=y $(KERNELDIR)/.config),)
 KMOD_ARGS	:= LLVM=$(LLVM)
 else
 KMOD		:= $(OUTPUT)/kmod-clang/$(KVER)
-KMOD_ARGS	:= CC=$(TOP)/kmod/compat/clang OBJECT_FILES_NON_STANDARD=y
+KMOD_ARGS	:= LLVM= CC=$(TOP)/kmod/compat/clang OBJECT_FILES_NON_STANDARD=y objtool-enabled=
 endif
 endif
 

@@ -146,3 +146,28 @@ packages_root()
 	fi
 	echo "$dir"
 }
+
+# packages_root_add ROOT PACKAGE...: install into a root what it has not
+packages_root_add()
+{
+	local root=$1 p missing=()
+
+	shift
+	for p; do
+		[ -e "$root/var/lib/dpkg/info/$p.list" ] || missing+=("$p")
+	done
+	[ ${#missing[@]} -ne 0 ] || return 0
+	[ "$(id -u)" = 0 ] || die "only root can install ${missing[*]} into the build root $root"
+	echo "  ROOT    $(basename "$(readlink -f "$root")"): ${missing[*]}" >&2
+	# As it is now, not as it was when the root was made.
+	cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
+	# shellcheck disable=SC2016 # the inner shell's
+	DEBIAN_FRONTEND=noninteractive "${BASH_SOURCE[0]%/*}/inroot" "$root" sh -c '
+		apt-get -qq -o APT::Sandbox::User=root update &&
+			apt-get -qq -y -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 \
+				--no-install-recommends install "$@" > /var/log/added.log 2>&1 || {
+			tail -20 /var/log/added.log
+			exit 1
+		}' sh "${missing[@]}" >&2 ||
+		die "cannot install ${missing[*]} into the build root $root"
+}
