@@ -159,6 +159,7 @@ struct tbtf_version {
 #define TBTF_FEATURE_EXEC	(1U << 6)	/* a privileged exec drops the mark */
 #define TBTF_FEATURE_RMDIR	(1U << 7)	/* a removed cgroup is forgotten at once */
 #define TBTF_FEATURE_FAULT	(1U << 8)	/* that of faults: waits without mmap_lock */
+#define TBTF_FEATURE_HELPER	(1U << 9)	/* TBTF_IOC_HELPER: a helper is asked for memory */
 
 /*
  * Set the role of a process: TBTF_IOC_MARK. TBTF_ROLE_INHERIT takes its role
@@ -272,6 +273,110 @@ struct tbtf_preview {
 #define TBTF_IOC_QUERY		_IOWR(TBTF_IOC_MAGIC, 2, struct tbtf_query)
 #define TBTF_IOC_LIST		_IOWR(TBTF_IOC_MAGIC, 3, struct tbtf_list)
 #define TBTF_IOC_PREVIEW	_IOWR(TBTF_IOC_MAGIC, 4, struct tbtf_preview)
+
+/*
+ * The helper's channel.
+ *
+ * When nobody smaller is left to be killed, memory can still come from outside
+ * the kernel: from other nodes (rung two, steal), or by means that need a program
+ * (rung three, print). One process of the machine, the *helper*, offers to get it:
+ *
+ *	fd = open("/dev/tbtf", O_RDWR | O_CLOEXEC);
+ *	ioctl(fd, TBTF_IOC_HELPER, &helper);
+ *	for (;;) {
+ *		read(fd, &request, sizeof(request));
+ *		... get memory ...
+ *		ioctl(fd, TBTF_IOC_ANSWER, &answer);
+ *	}
+ *
+ * It is the helper until the last descriptor of that open file is closed, or the
+ * process that registered has exited, whichever comes first; a child that still
+ * has the file open does not keep a dead helper alive. What was asked of it is
+ * then refused. As long as it is the helper, it is spare (or tbtf, if it is made
+ * that) whatever else is set for it, and never waits in an OOM for longer than a
+ * jiffy. Its children are no more than others: who runs a swapoff should be one.
+ */
+enum tbtf_rung {
+	TBTF_RUNG_NONE		= 0,
+	TBTF_RUNG_STEAL		= 1,	/* memory of other nodes */
+	TBTF_RUNG_PRINT		= 2,	/* memory that was not there before */
+};
+
+/*
+ * TBTF_IOC_HELPER: be the helper. Once more by the same process, on the same
+ * file: for these rungs from now on.
+ *	EINVAL	rungs is 0 or has an unknown bit
+ *	EBUSY	there is a helper already
+ *	ENOSPC	as many processes as max_marks allows have a role already
+ *	ENOMEM	no memory for the role
+ */
+struct tbtf_helper {
+	__u32 rungs;		/* TBTF_RUNG_STEAL | TBTF_RUNG_PRINT, or one of them */
+	__u32 reserved[3];
+};
+
+/*
+ * read(2) gives one request, the oldest that nobody has read. It blocks until
+ * there is one, or, with O_NONBLOCK, fails with EAGAIN; poll(2) and epoll(7) tell
+ * when there is one (EPOLLIN), and that this file is the helper's no more
+ * (EPOLLERR | EPOLLHUP). Several threads may read.
+ *	EINVAL	the buffer is smaller than the request
+ *	ENOTCONN  this file is not the helper's
+ *
+ * There is one request at a time for each episode and rung. It is over when it is
+ * answered, at its deadline, and when the episode ends; an answer finds ESRCH
+ * then. A later version may have more fields, at the end; size says how much was
+ * written.
+ */
+#define TBTF_REQUEST_VERSION	1
+
+struct tbtf_request {
+	__u32 version;		/* TBTF_REQUEST_VERSION */
+	__u32 size;		/* of this struct */
+	__u64 id;		/* of the request, never 0, never used again */
+	__u64 episode;		/* its id */
+	__u32 rung;		/* enum tbtf_rung: TBTF_RUNG_STEAL or TBTF_RUNG_PRINT */
+	__u32 scope;		/* enum tbtf_scope (<linux/tbtf_event.h>) */
+	__u64 scope_cgroup;	/* id of the cgroup that is at its limit; 0: of none */
+	__u64 wanted_kb;	/* what will be needed; less is good, more is no use yet */
+	__u64 deadline_ns;	/* CLOCK_MONOTONIC: until then it is waited for */
+	__u64 protected_kb;	/* the size of the protected process */
+	__s32 pid;		/* of the protected process, in the initial pid namespace */
+	__u32 flags;		/* TBTF_REQUEST_* */
+	__u64 cgroup;		/* id of its memory cgroup */
+	char  comm[16];		/* of it */
+};
+
+#define TBTF_REQUEST_AGAIN	(1U << 0)	/* what was granted in this episode is used up */
+
+/*
+ * TBTF_IOC_ANSWER: what has become of a request. TBTF_ANSWER_PENDING says that the
+ * helper is at it, may be given any number of times, and buys no time;
+ * TBTF_ANSWER_GRANTED that memory is there now, and wakes all who wait for it;
+ * TBTF_ANSWER_REFUSED that none will come: the ladder goes on to the next rung at
+ * once. The last two end the request.
+ *	EINVAL	no such result; or granted_kb is 0, or above TBTF_GRANT_MAX_KB, with
+ *		TBTF_ANSWER_GRANTED, or not 0 with another
+ *	ESRCH	there is no such request, or not any more
+ *	ENOTCONN  this file is not the helper's
+ */
+enum tbtf_answer_result {
+	TBTF_ANSWER_PENDING	= 1,
+	TBTF_ANSWER_GRANTED	= 2,
+	TBTF_ANSWER_REFUSED	= 3,
+};
+
+#define TBTF_GRANT_MAX_KB	(1ULL << 40)
+
+struct tbtf_answer {
+	__u64 id;
+	__u32 result;		/* enum tbtf_answer_result */
+	__u32 reserved;
+	__u64 granted_kb;
+};
+
+#define TBTF_IOC_HELPER		_IOW(TBTF_IOC_MAGIC, 5, struct tbtf_helper)
+#define TBTF_IOC_ANSWER		_IOW(TBTF_IOC_MAGIC, 6, struct tbtf_answer)
 
 /* How an episode ended. Every episode ends in exactly one of these. */
 enum tbtf_outcome {
