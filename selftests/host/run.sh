@@ -49,7 +49,7 @@ build()
 {
 	make -s -C userspace OUT="$OUT" VERSION=test CFLAGS="-O1 -g $SANITIZE" \
 		LDFLAGS="$SANITIZE" "$OUT/libtbtf.a" "$OUT/libtbtf.so.1" "$OUT/tbtf" \
-		"$OUT/tbtf-off" > "$tmp/build" 2>&1 &&
+		"$OUT/tbtf-off" "$OUT/tbtfd" > "$tmp/build" 2>&1 &&
 	build_unit >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
@@ -95,6 +95,7 @@ echo "TAP version 13"
 		part top selftests/host/top.sh
 		part report selftests/host/report.sh
 		part why selftests/host/why.sh
+		part tbtfd selftests/host/tbtfd.sh
 		part metrics selftests/host/metrics.sh
 		part docs selftests/host/docs.sh
 		part documents selftests/host/documents.sh

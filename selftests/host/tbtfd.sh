@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2154
+#
+# tbtf - tbtfd: its options, its configuration, and what it says of mistakes
+#
+# Copyright (C) 2026 The tbtf authors
+set -u
+. selftests/host/lib.sh
+
+TBTFD=$OUT/tbtfd
+file=$tmp/tbtfd.conf
+
+# conf LINE...: the file; a good one begins with good
+conf()
+{
+	printf '%s\n' "$@" > "$file"
+}
+
+good=("[node]" "name = one" "[peers]" "two = 192.0.2.2" "[security]" "encryption = none"
+      "[borrow]" "credit_kb = 65536" "secrecy = none" "[lend]" "memory_kb = 65536")
+
+# refused NAME REGEX LINE...: both roles refuse this file
+refused()
+{
+	local name=$1 regex=$2 role
+
+	shift 2
+	conf "$@"
+	for role in borrow lend; do
+		expect "tbtfd: $role: $name" 78 "^tbtfd $role: .*$regex" \
+			"$TBTFD" "$role" --config "$file" --check-config
+	done
+}
+
+# only ROLE NAME REGEX LINE...: one role refuses it
+only()
+{
+	local role=$1 name=$2 regex=$3
+
+	shift 3
+	conf "$@"
+	expect "tbtfd: $role: $name" 78 "$file.*$regex" "$TBTFD" "$role" --config "$file" --check-config
+}
+
+expect "tbtfd: --version" 0 '^tbtfd ' "$TBTFD" --version
+expect "tbtfd: --help" 0 '^Usage: tbtfd borrow' "$TBTFD" --help
+expect "tbtfd: nothing said" 64 '^Usage: ' "$TBTFD"
+expect "tbtfd: an unknown role" 64 "there is no 'steal'" "$TBTFD" steal
+expect "tbtfd: an unknown option" 64 "there is no option '--frobnicate'" "$TBTFD" borrow --frobnicate
+expect "tbtfd: an option without its value" 64 "'--config' needs a value" "$TBTFD" borrow --config
+expect "tbtfd: a word too many" 64 "'lend' is one word too many" "$TBTFD" borrow lend
+expect "tbtfd: no such file" 78 "cannot read $tmp/none: No such file" \
+	"$TBTFD" borrow --config "$tmp/none" --check-config
+expect "tbtfd: a full disk" 1 'cannot write' sh -c "'$TBTFD' --help > /dev/full"
+
+conf "${good[@]}"
+expect "tbtfd: borrow: a good file" 0 "good for 'tbtfd borrow'" "$TBTFD" borrow --config "$file" --check-config
+expect "tbtfd: lend: a good file" 0 "good for 'tbtfd lend'" "$TBTFD" lend --config "$file" --check-config
+conf "# a comment" "" "  ${good[0]}" "  name = one ; and another" "${good[@]:2}"
+expect "tbtfd: comments, indented lines" 0 "good for" "$TBTFD" borrow --config "$file" --check-config
+printf '%s' "$(conf "${good[@]}"; cat "$file")" > "$tmp/cut"
+expect "tbtfd: no newline at the end" 0 "good for" "$TBTFD" borrow --config "$tmp/cut" --check-config
+
+# One line is wrong, and named: file, line, key, what would be right.
+refused "an unknown section" ":12: no section is called \[loan\]: there are \[node\]" "${good[@]}" "[loan]"
+refused "a section without an end" ":12: no section is called" "${good[@]}" "[lend"
+refused "an unknown key" ":12: \[lend\] has no key 'colour': there are listen, nbd_port" \
+	"${good[@]}" "colour = red"
+refused "a key before any section" ":1: 'name' stands before the first \[section\]" "name = one" "${good[@]}"
+refused "a key twice" ":12: memory_kb for the second time: it stands in line 11 already" \
+	"${good[@]}" "memory_kb = 65536"
+refused "no key at all" ":12: neither a \[section\] nor key = value" "${good[@]}" "hello"
+refused "a long line" ":12: longer than [0-9]* characters" "${good[@]}" "$(printf '%01000d' 1)"
+refused "a number with a unit" ":12: lease_s = 10m: a number from 10 to 604800 seconds, digits only" \
+	"${good[@]}" "lease_s = 10m"
+refused "a negative number" ":12: lease_s = -1: a number from" "${good[@]}" "lease_s = -1"
+refused "a number too large for any" ":12: lease_s = 9{30}: a number from" \
+	"${good[@]}" "lease_s = 999999999999999999999999999999"
+refused "a number below the least" ":12: lease_s = 9: a number from 10" "${good[@]}" "lease_s = 9"
+refused "no number" ":12: lease_s = : a number from 10" "${good[@]}" "lease_s ="
+refused "neither yes nor no" ":12: too_big_to_fail = maybe: yes or no" "${good[@]}" "too_big_to_fail = maybe"
+refused "an unknown word" ":6: encryption = rot13: one of: tls, none" "${good[@]:0:5}" "encryption = rot13"
+refused "an empty word" ":6: encryption = : one of: tls, none" "${good[@]:0:5}" "encryption ="
+refused "a file's name that is none" ":13: ca = ca.pem: a file's full name" "${good[@]}" "[security]" "ca = ca.pem"
+refused "a node's name that is none" ":2: name = a/b: 1 to 63 letters" "[node]" "name = a/b"
+refused "a node's name too long" ":2: name = a{64}: 1 to 63 letters" \
+	"[node]" "name = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+for address in 192.0.2.256 192.0.2.2:0 192.0.2.2:65536 192.0.2.2: "[2001:db8::2" "[::1]x" "[one]" ":10810"; do
+	refused "no address: $address" ":2: two = .*: not address\[:port\]" "[peers]" "two = $address"
+done
+for address in 192.0.2.2:1 2001:db8::2 "[2001:db8::2]" "[2001:db8::2]:65535" localhost; do
+	conf "${good[@]:0:2}" "[peers]" "two = $address" "${good[@]:4}"
+	expect "tbtfd: an address: $address" 0 "good for" "$TBTFD" lend --config "$file" --check-config
+done
+refused "a host that nobody knows" ":2: two = host.invalid: no host of this name is known" \
+	"[peers]" "two = host.invalid"
+refused "a peer twice" ":5: peer 'two' for the second time" "${good[@]:0:4}" "two = 192.0.2.3"
+refused "too many peers" ":68: more than 64 peers" "${good[@]:0:2}" "[peers]" \
+	"$(for ((i = 2; i < 100; i++)); do echo "n$i = 192.0.2.$i"; done)"
+
+# What is missing, or contradicts.
+refused "no peers" "\[peers\] is empty" "${good[@]:0:2}" "${good[@]:4}"
+refused "a peer with its own name" "\[peers\] has 'one', which is this node" "${good[@]:0:3}" \
+	"one = 192.0.2.1" "${good[@]:4}"
+refused "not a word about encryption" "\[security\] has to say encryption = tls" \
+	"${good[@]:0:4}" "${good[@]:6}"
+refused "encryption without certificates" "encryption = tls needs ca, cert and key" \
+	"${good[@]:0:5}" "encryption = tls" "ca = /etc/tbtf/ca.pem" "${good[@]:6}"
+refused "certificates without encryption" "encryption = none, and yet ca, cert or key" \
+	"${good[@]}" "[security]" "key = /etc/tbtf/key.pem"
+only borrow "no credit" "has to say credit_kb" "${good[@]:0:7}" "${good[@]:8}"
+only borrow "an extent larger than the line" "extent_kb = 131072 is more than credit_kb = 65536" \
+	"${good[@]}" "[borrow]" "extent_kb = 131072"
+only borrow "two copies, one lender" "copies = 2 needs two nodes" "${good[@]}" "[borrow]" "copies = 2"
+only lend "no memory" "has to say memory_kb" "${good[@]:0:10}"
+only lend "more for one than for all" "per_borrower_kb = 131072 is more than memory_kb" \
+	"${good[@]}" "per_borrower_kb = 131072"
+
+# What this version cannot do is refused, never left out in silence.
+only borrow "two copies by default" "copies = 2 .* is not written yet.* copies = 1" \
+	"${good[@]:0:4}" "three = 192.0.2.3" "${good[@]:4}"
+only borrow "secrecy by default" "secrecy = lender .* is not written yet" "${good[@]:0:8}"
+only borrow "stealing early" "steal_when = pressure is not written yet" \
+	"${good[@]}" "[borrow]" "steal_when = pressure"
+only borrow "encryption" "encryption = tls is not written yet" "${good[@]:0:5}" "encryption = tls" \
+	"ca = /a" "cert = /b" "key = /c" "${good[@]:6}"
+
+# The sample: as it is it asks for the decisions that are not its own to make, and
+# with every line of it taken it is right.
+sample=userspace/tbtfd/tbtfd.conf.example
+expect "tbtfd: the sample as it is" 78 'empty' "$TBTFD" borrow --config $sample --check-config
+sed 's/^#\([a-z_]* = \)/\1/; /^three/d' $sample > "$file"
+for role in borrow lend; do
+	expect "tbtfd: $role: the sample, filled in" 0 'good for' "$TBTFD" $role --config "$file" --check-config
+done
+
+exit $failed
