@@ -19,6 +19,9 @@
  *	params WORD...	module parameters of tbtf
  *	adj N		oom_score_adj of the test; what it starts inherits it
  *	env NAME=VALUE	into the environment of the test; as many lines as you like
+ *	ramfs yes	what is in /tmp, /run and /dev/shm is never swapped out
+ *	net PATH	a script that makes the network
+ *	cgroup NAME	run the test in this cgroup, of which nothing is swapped out
  *
  * The last line on the verdict port is "# vm: end exit=N unload=N"; a stream
  * without it comes from a VM that died.
@@ -149,8 +152,12 @@ static void mount_all(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(fs) / sizeof(fs[0]); i++) {
+		const char *type = fs[i].type;
+
+		if (conf_get("ramfs") && !strcmp(type, "tmpfs"))
+			type = "ramfs";
 		mkdir(fs[i].dir, 0755);
-		if (mount(fs[i].type, fs[i].dir, fs[i].type, 0, fs[i].data) && errno != EBUSY)
+		if (mount(type, fs[i].dir, type, 0, fs[i].data) && errno != EBUSY)
 			say(kmsg, "<4>vm: init: cannot mount %s: %s\n", fs[i].dir,
 			    strerror(errno));
 	}
@@ -176,11 +183,27 @@ static void open_verdict(void)
 }
 
 /*
+ * The memory of a process is charged where it was when it took it: so it is to be
+ * there before it has any.
+ */
+static void enter(const char *cgroup)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", cgroup);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/memory.swap.max", cgroup);
+	put(path, "0");
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/cgroup.procs", cgroup);
+	put(path, "0");
+}
+
+/*
  * Run argv[0] with stdin from /dev/null and both outputs on the verdict port.
  * A terminal, not a pipe: children of kselftest programs repeat what stdio has
  * buffered when it is not line-buffered.
  */
-static pid_t start(char *const argv[], const char *adj)
+static pid_t start(char *const argv[], const char *adj, const char *cgroup)
 {
 	pid_t pid = fork();
 	int fd;
@@ -188,6 +211,8 @@ static pid_t start(char *const argv[], const char *adj)
 	if (pid)
 		return pid;
 	setsid();
+	if (cgroup)
+		enter(cgroup);
 	if (adj)
 		put("/proc/self/oom_score_adj", adj);
 	fd = open("/dev/null", O_RDONLY);
@@ -226,7 +251,7 @@ static void modprobe(const char *words)
 	snprintf(line, sizeof(line), "%s", words);
 	for (w = strtok_r(line, " ", &save); w && n < 63; w = strtok_r(NULL, " ", &save))
 		argv[n++] = w;
-	status = await(start(argv, NULL));
+	status = await(start(argv, NULL, NULL));
 	if (status)
 		say(verdict, "# vm: modprobe %s: status 0x%x\n", words, status);
 }
@@ -240,6 +265,15 @@ static void load_all(const char *list)
 	snprintf(line, sizeof(line), "%s", list);
 	for (w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		modprobe(w);
+}
+
+static void make_net(const char *script)
+{
+	char *argv[] = { "/bin/sh", (char *)script, NULL };
+	int status = await(start(argv, NULL, NULL));
+
+	if (status)
+		say(verdict, "# vm: init: %s: status 0x%x\n", script, status);
 }
 
 /* Kill what the test left behind; wait() says when the last is gone. */
@@ -295,11 +329,15 @@ int main(void)
 {
 	char *argv[] = { NULL, NULL };
 	char name[64], adj[16] = "0";
-	int fd, status, unloaded = 0;
+	int fd, status, conf_err, unloaded = 0;
 	bool module = true;
 	const char *v;
 	ssize_t n;
 
+	fd = open("/vm.conf", O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, conf, sizeof(conf) - 1);
+	conf_err = n < 0 ? errno : 0;
+	close(fd);
 	mount_all();
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	open_verdict();
@@ -311,11 +349,9 @@ int main(void)
 	if (chdir("/tests"))
 		die("/tests");
 
-	fd = open("/vm.conf", O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, conf, sizeof(conf) - 1);
+	errno = conf_err;
 	if (n < 0)
 		die("/vm.conf");
-	close(fd);
 	v = conf_get("test");
 	if (!v) {
 		errno = EINVAL;
@@ -331,6 +367,9 @@ int main(void)
 	v = conf_get("load");
 	if (v)
 		load_all(v);
+	v = conf_get("net");
+	if (v)
+		make_net(v);
 
 	klogctl(8, NULL, 8);		/* from here on everything on the console */
 	say(kmsg, "<6>vm: begin %s\n", name);
@@ -344,7 +383,7 @@ int main(void)
 		modprobe(words);
 	}
 
-	status = await(start(argv, adj));
+	status = await(start(argv, adj, conf_get("cgroup")));
 
 	say(kmsg, "<6>vm: %s ended, status 0x%x\n", name, status);
 	reap_all();

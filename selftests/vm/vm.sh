@@ -11,7 +11,8 @@
 #	vm_job NAME	in a subshell: a directory of its own, $VM_JOB, for its VM
 #	vm_base		builds the part of the initramfs that all tests share
 #	vm_conf LINE	reads one line of settings (see README) into VM[]
-#	vm_boot ...	boots, waits, and kills what does not end
+#	vm_run ...	boots one VM or, for a test of several, all (nodes.sh); waits, and
+#			kills what does not end
 
 export LC_ALL=C
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,17 +30,27 @@ VM_JOB=
 # all, are left out without a word: modprobe in the guest says so if asked.
 VM_MODULES="virtio_pci virtio_blk virtio_net virtio_console zram lzo lzo-rle lz4 nbd loop overlay brd"
 
+# shellcheck source=nodes.sh
+. "$VM_DIR/nodes.sh"
+
 vm_die()
 {
 	echo "${0##*/}: $*" >&2
 	exit 1
 }
 
-vm_cleanup()
+vm_stop()
 {
 	# timeout(1) passes it on, and kills what does not heed it.
 	[ -z "$VM_PID" ] || kill -TERM "$VM_PID" 2>/dev/null || true
+	[ "${#VM_OTHERS[@]}" -eq 0 ] || kill -TERM "${VM_OTHERS[@]}" 2>/dev/null || true
 	VM_PID=
+	VM_OTHERS=()
+}
+
+vm_cleanup()
+{
+	vm_stop
 	[ -z "$VM_WORK" ] || rm -rf "$VM_WORK"
 	VM_WORK=
 }
@@ -82,9 +93,10 @@ vm_setup()
 vm_job()
 {
 	VM_PID=
+	VM_OTHERS=()
 	VM_JOB=$VM_WORK/job.$1
 	mkdir "$VM_JOB"
-	trap '[ -z "$VM_PID" ] || kill -TERM "$VM_PID" 2>/dev/null' EXIT
+	trap vm_stop EXIT
 	trap 'exit 143' TERM
 }
 
@@ -107,19 +119,21 @@ vm_add()
 	done
 }
 
-# The modules directory of the guest: chosen ones and what these need. It
-# changes with the kernel only, so it is kept beside the unpacked package.
+# vm_modules NAME MODULE...: a modules directory, these and what they need. It
+# changes with the kernel only, so it is kept, as .output/vm/modules/NAME.
 vm_modules()
 {
-	local dst=$OUTPUT/vm/modules/$KVER src=$VM_KERNEL m f to tmp
+	local dst=$OUTPUT/vm/modules/$1 src=$VM_KERNEL m f to tmp words
 
-	if [ -e "$dst/.done" ] && [ "$(cat "$dst/.done")" = "$src $VM_MODULES" ]; then
+	shift
+	words="$src $*"
+	if [ -e "$dst/.done" ] && [ "$(cat "$dst/.done")" = "$words" ]; then
 		return
 	fi
 	mkdir -p "${dst%/*}"
 	tmp=$(mktemp -d "$dst.XXXXXX")
 	mkdir -p "$tmp/lib/modules/$KVER"
-	for m in $VM_MODULES; do
+	for m; do
 		modprobe -d "$src" -S "$KVER" --show-depends "$m" 2>/dev/null || true
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
 	while read -r f; do
@@ -133,10 +147,29 @@ vm_modules()
 	cp "$src/lib/modules/$KVER/modules.order" \
 	   "$src/lib/modules/$KVER/modules.builtin" \
 	   "$src/lib/modules/$KVER/modules.builtin.modinfo" "$tmp/lib/modules/$KVER/"
-	echo "$src $VM_MODULES" > "$tmp/.done"
+	echo "$words" > "$tmp/.done"
 	chmod 755 "$tmp"
 	rm -rf "$dst"
 	mv "$tmp" "$dst"
+}
+
+# vm_tree ROOT NAME MODULE...: that directory, our own modules, and what modprobe reads
+vm_tree()
+{
+	local root=$1 name=$2 f
+
+	shift 2
+	(
+		flock 9
+		vm_modules "$name" "$@"
+		cp -r "$OUTPUT/vm/modules/$name/lib" "$root/"
+	) 9> "$OUTPUT/vm/modules.lock"
+	for f in "$OUTPUT/kmod/$KVER/tbtf.ko" "$OUTPUT/selftests/modules/$KVER"/*.ko; do
+		[ -e "$f" ] || continue
+		mkdir -p "$root/lib/modules/$KVER/extra"
+		strip -g -o "$root/lib/modules/$KVER/extra/${f##*/}" "$f"
+	done
+	depmod -b "$root" "$KVER"
 }
 
 vm_pack()
@@ -153,7 +186,6 @@ vm_base()
 	busybox=$(command -v busybox) || vm_die "busybox is not installed (make deps)"
 	ldd "$busybox" >/dev/null 2>&1 &&
 		vm_die "$busybox is not static: install busybox-static (make deps)"
-	vm_modules
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,etc,tests,root}
 	ln -s bin "$root/sbin"
 	cp "$busybox" "$root/bin/busybox"
@@ -166,13 +198,8 @@ nobody:x:65534:65534:nobody:/tmp:/bin/sh' > "$root/etc/passwd"
 nogroup:x:65534:' > "$root/etc/group"
 	[ -x "$OUTPUT/selftests/vm/init" ] || vm_build_init
 	cp "$OUTPUT/selftests/vm/init" "$root/init"
-	cp -r "$OUTPUT/vm/modules/$KVER/lib" "$root/"
-	for f in "$OUTPUT/kmod/$KVER/tbtf.ko" "$OUTPUT/selftests/modules/$KVER"/*.ko; do
-		[ -e "$f" ] || continue
-		mkdir -p "$root/lib/modules/$KVER/extra"
-		strip -g -o "$root/lib/modules/$KVER/extra/${f##*/}" "$f"
-	done
-	depmod -b "$root" "$KVER"
+	# shellcheck disable=SC2086
+	vm_tree "$root" "$KVER" $VM_MODULES
 	for f in "$TOP/selftests/lib.sh" "$OUTPUT/selftests/hog" "$OUTPUT/userspace/tbtf-off"; do
 		[ ! -e "$f" ] || vm_add "$root" "$f" /tests
 	done
@@ -223,7 +250,8 @@ vm_defaults()
 {
 	VM=([mem]=256 [smp]=2 [timeout]=60 [append]="" [qopt]="" [thread]=""
 	    [numa]=1 [accel]="" [icount]="" [module]=yes [params]="" [load]=""
-	    [adj]=-1000 [expect]="" [files]="")
+	    [adj]=-1000 [expect]="" [files]="" [modules]=""
+	    [nodes]=1 [links]="" [mtu]=1500 [node1]="" [node2]="" [node3]="" [node4]="")
 }
 
 # vm_conf WHERE WORDS: words are key=value, values may be quoted.
@@ -263,6 +291,16 @@ vm_check()
 	[[ ${VM[module]} =~ ^(yes|no)$ ]] || vm_die "$1: module=${VM[module]}: yes or no is expected"
 	[[ ${VM[accel]} =~ ^(|tcg|kvm)$ ]] || vm_die "$1: accel=${VM[accel]}: tcg or kvm is expected"
 	[[ ${VM[expect]} =~ ^(|panic)$ ]] || vm_die "$1: expect=${VM[expect]}: panic is expected"
+	vm_check_nodes "$1"
+}
+
+# Of /vm.conf, what may be another on each node of a test.
+vm_conf_lines()
+{
+	echo "module ${VM[module]}"
+	[ -z "${VM[params]}" ] || echo "params ${VM[params]}"
+	[ -z "${VM[load]}" ] || echo "load ${VM[load]}"
+	echo "adj ${VM[adj]}"
 }
 
 # vm_overlay PATH NAME FILE...: the part of the initramfs of one test.
@@ -276,13 +314,16 @@ vm_overlay()
 	for f in "$@"; do
 		vm_add "$root" "$f" /tests
 	done
+	# shellcheck disable=SC2086
+	[ -z "${VM[modules]}" ] || vm_tree "$root" "$KVER-${VM[modules]// /-}" $VM_MODULES ${VM[modules]}
+	if [ "${VM[nodes]}" -gt 1 ]; then
+		vm_add "$root" "$OUTPUT/selftests/on" /tests
+		vm_add "$root" "$TOP/selftests/lib_nodes.sh" /tests
+	fi
 	{
 		echo "test $path"
 		echo "name $name"
-		echo "module ${VM[module]}"
-		[ -z "${VM[params]}" ] || echo "params ${VM[params]}"
-		[ -z "${VM[load]}" ] || echo "load ${VM[load]}"
-		echo "adj ${VM[adj]}"
+		vm_conf_lines
 		echo "env VM_PATIENCE=$VM_PATIENCE"
 		echo "env VM_EFFORT=$VM_EFFORT"
 	} > "$root/vm.conf"
@@ -304,7 +345,7 @@ vm_memory()
 
 # vm_boot CONSOLE VERDICT: boot and wait. VERDICT is a file, or "-" for our
 # stdout. Returns what timeout(1) does: 0, 124 where the time was up, or what
-# QEMU gave; what QEMU said is in $VM_JOB/qemu.
+# QEMU gave; what QEMU said is in $VM_JOB/qemu$VM_NODE.
 vm_boot()
 {
 	local console=$1 verdict=$2 args=() words accel thread=${VM[thread]} n mem rc=0
@@ -344,10 +385,14 @@ vm_boot()
 		args+=(-serial "file:$verdict")
 	fi
 	read -ra words <<< "${VM[qopt]}"
-	args+=("${words[@]}")
-	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_JOB/initrd"
+	args+=("${words[@]}" "${VM_ARGS[@]}")
+	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_JOB/initrd$VM_NODE"
 	       -append "console=ttyS0 loglevel=4 panic_on_warn=1 panic=-1 no_timer_check ${VM[append]}")
-	timeout --foreground -k 2 $((VM[timeout] * VM_PATIENCE)) "$QEMU" "${args[@]}" </dev/null 2>"$VM_JOB/qemu" &
+	(
+		# The sockets of the links are named by what they are called here.
+		cd "$VM_JOB" &&
+		exec timeout --foreground -k 2 $((VM[timeout] * VM_PATIENCE)) "$QEMU" "${args[@]}"
+	) </dev/null 2>"$VM_JOB/qemu$VM_NODE" &
 	VM_PID=$!
 	wait "$VM_PID" || rc=$?
 	VM_PID=
