@@ -53,7 +53,8 @@ build()
 	build_unit >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
-	build_pure episode slots ladder >> "$tmp/build" 2>&1
+	build_pure episode slots ladder >> "$tmp/build" 2>&1 &&
+	build_tbtfd peer peer conf >> "$tmp/build" 2>&1
 }
 
 build_unit()
@@ -81,6 +82,20 @@ build_pure()
 		"${parts[@]}" -lm
 }
 
+# build_tbtfd NAME PART...: unit_NAME.c with those parts of the daemon
+build_tbtfd()
+{
+	local name=$1 parts
+
+	shift
+	parts=("${@/#/$OUT/obj/tbtfd/}")
+	parts=("${parts[@]/%/.o}")
+	# shellcheck disable=SC2086,SC2046 # several words
+	${CC:-gcc} -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -O1 -g $SANITIZE -Iselftests/host \
+		-o "$OUT/unit_$name" "selftests/host/unit_$name.c" "${parts[@]}" \
+		$(pkg-config --libs json-c inih libssl libcrypto) -pthread
+}
+
 echo "TAP version 13"
 {
 	if build; then
@@ -96,6 +111,7 @@ echo "TAP version 13"
 		part report selftests/host/report.sh
 		part why selftests/host/why.sh
 		part tbtfd selftests/host/tbtfd.sh
+		part unit_peer "$OUT/unit_peer"
 		part metrics selftests/host/metrics.sh
 		part docs selftests/host/docs.sh
 		part documents selftests/host/documents.sh
