@@ -207,8 +207,23 @@ static long tbtf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioc_list(uarg);
 	case TBTF_IOC_PREVIEW:
 		return tbtf_preview(uarg);
+	case TBTF_IOC_HELPER:
+		return tbtf_helper_register(file, uarg);
+	case TBTF_IOC_ANSWER:
+		return tbtf_helper_answer(file, uarg);
 	}
 	return -ENOTTY;
+}
+
+static ssize_t tbtf_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+{
+	return allowed(file) ? tbtf_helper_read(file, buf, count) : -EPERM;
+}
+
+static int tbtf_release(struct inode *inode, struct file *file)
+{
+	tbtf_helper_release(file);
+	return 0;
 }
 
 static int tbtf_open(struct inode *inode, struct file *file)
@@ -219,6 +234,9 @@ static int tbtf_open(struct inode *inode, struct file *file)
 static const struct file_operations tbtf_fops = {
 	.owner = THIS_MODULE,
 	.open = tbtf_open,
+	.release = tbtf_release,
+	.read = tbtf_read,
+	.poll = tbtf_helper_poll,
 	.unlocked_ioctl = tbtf_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
@@ -242,6 +260,8 @@ int tbtf_device_setup(void)
 
 	if (err)
 		pr_err("cannot make /dev/tbtf: %d; not loading\n", err);
+	else
+		tbtf_hook_add_feature(TBTF_FEATURE_HELPER);
 	return err;
 }
 

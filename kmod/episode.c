@@ -12,8 +12,8 @@
  * This is the only file that knows the order of the rungs:
  *
  *	sacrifice	somebody smaller dies instead
- *	steal		(rung two: goes into wait_or_fail())
- *	print		(rung three: likewise)
+ *	steal		memory of other nodes
+ *	print		(rung three: goes into climb())
  *	exhausted	nobody is left, and ladder_deadline_ms has passed
  *
  * All of it runs under oom_lock, which is dropped for every wait, so that an
@@ -120,7 +120,7 @@ void tbtf_episode_begun(struct tbtf_episode *ep)
  *
  * Context: under episode_lock.
  */
-void tbtf_episode_ended(const struct tbtf_episode *ep)
+void tbtf_episode_ended(struct tbtf_episode *ep)
 {
 	static const enum tbtf_stat stats[TBTF_OUTCOME_NR] = {
 		[TBTF_OUTCOME_SACRIFICED]	= TBTF_STAT_outcome_sacrificed,
@@ -129,9 +129,12 @@ void tbtf_episode_ended(const struct tbtf_episode *ep)
 		[TBTF_OUTCOME_PANICKED]		= TBTF_STAT_outcome_panicked,
 		[TBTF_OUTCOME_FAILED]		= TBTF_STAT_outcome_failed,
 		[TBTF_OUTCOME_SWITCHED]		= TBTF_STAT_outcome_switched,
+		[TBTF_OUTCOME_STOLEN]		= TBTF_STAT_outcome_stolen,
+		[TBTF_OUTCOME_PRINTED]		= TBTF_STAT_outcome_printed,
 	};
 
 	lockdep_assert_held(&episode_lock);
+	tbtf_helper_withdraw(&ep->steal);
 	if (ep->waiting)
 		tbtf_tell(rung_end, ep, ep->last - ep->waiting_since, ep->outcome);
 	tbtf_tell(episode_end, ep);
@@ -229,9 +232,7 @@ static bool has_come(struct tbtf_episode *ep, const struct oom_control *oc)
 	return true;
 }
 
-/*
- * The rungs between sacrifice and exhaustion. False: let the allocation fail.
- */
+/* Nobody is killed; is to be tried again? False: let the allocation fail. */
 static bool wait_or_fail(struct tbtf_episode *ep, const struct oom_control *oc)
 {
 	enum tbtf_wait kind = tbtf_wait_kind(ep, oc);
@@ -298,6 +299,21 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 }
 
 /*
+ * The rungs between sacrifice and exhaustion, in their order. Each says whether
+ * memory is on its way, or there; if not, the next one is asked. @past: for the
+ * last time. False: there is none to be had.
+ */
+static bool climb(struct tbtf_episode *ep, const struct oom_control *oc, struct task_struct *p,
+		  bool for_ever, bool past)
+{
+	ep->rung = TBTF_RUNG_STEAL;
+	if (tbtf_steal(ep, oc, p, fragmented(oc), for_ever, past))
+		return true;
+	ep->rung = TBTF_RUNG_NONE;
+	return false;
+}
+
+/*
  * Past rung one: nobody was found to be killed for @p. True: the round ends
  * here, with *ret_progress.
  */
@@ -305,7 +321,7 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 		     enum tbtf_futile futile, bool *ret_progress)
 {
 	unsigned long since = ep->waiting_since, last = ep->last;
-	bool waits = tbtf_wait_for_ever(oc), waited = ep->waiting;
+	bool waits = tbtf_wait_for_ever(oc), waited, past;
 
 	tbtf_stat_inc(killless);
 	if (is_sysrq(oc)) {
@@ -320,9 +336,14 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	/* So many scopes are stuck that there is no ladder for this one. */
 	if (ep->scope == TBTF_SCOPE_SHARED && !waits)
 		return exhausted(ep, oc, p, ret_progress);
+	if (ep->waiting && tbtf_steal_used_up(ep, oc)) {
+		tbtf_tell(rung_end, ep, jiffies - since, TBTF_OUTCOME_STOLEN);
+		tbtf_ladder_used_up(ep);
+	}
+	waited = ep->waiting;
 	if (tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc))) {
 		if (waited)
-			tbtf_tell(rung_end, ep, last - since, TBTF_OUTCOME_WAITED);
+			tbtf_tell(rung_end, ep, last - since, tbtf_ladder_outcome(ep));
 		pr_info_ratelimited("episode %llu: %s: %s for %d (%s) after %u kills: waits %s\n",
 				    ep->id, scope_name(ep, oc), futile_names[futile],
 				    task_tgid_nr(p), p->comm, ep->kills,
@@ -332,7 +353,8 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	last_decided = jiffies;
 	tbtf_tell(killless, ep, oc, futile);
 
-	if (!waits && tbtf_ladder_past_deadline(ep))
+	past = !waits && tbtf_ladder_past_deadline(ep);
+	if (!climb(ep, oc, p, waits, past) && past)
 		return exhausted(ep, oc, p, ret_progress);
 	tbtf_tell(round_end, ep, oc, TBTF_ROUND_WAITS);
 	*ret_progress = wait_or_fail(ep, oc);
@@ -720,11 +742,11 @@ bool tbtf_episode_spares_member(struct task_struct *task)
  * tbtf_episode_stage() - the furthest rung that an open episode stands on
  *
  * Context: any.
- * Return: 0: there is no episode; 1: sacrifice; 2: nobody is left to be killed.
+ * Return: enum tbtf_stage.
  */
-unsigned int tbtf_episode_stage(void)
+enum tbtf_stage tbtf_episode_stage(void)
 {
-	unsigned int stage;
+	enum tbtf_stage stage;
 
 	spin_lock(&episode_lock);
 	stage = tbtf_slots_stage(&slots);

@@ -20,6 +20,43 @@ struct tbtf_generation {
 	u32 generations;		/* O */
 };
 
+/* What has become of the one request that an episode has for a rung. */
+enum tbtf_ask_state {
+	TBTF_ASK_NONE,			/* nothing was asked for */
+	TBTF_ASK_UNREAD,		/* the helper has not seen it */
+	TBTF_ASK_PENDING,		/* it is at it */
+	TBTF_ASK_GRANTED,
+	TBTF_ASK_REFUSED,
+	TBTF_ASK_LATE,			/* the deadline has passed */
+	TBTF_ASK_ORPHANED,		/* the helper has died */
+	TBTF_ASK_SKIPPED,		/* nothing was asked for, with a reason */
+};
+
+/* What a round with nobody to kill is to do about it. */
+enum tbtf_ask_next {
+	TBTF_ASK_NEXT_ASK,		/* ask, or ask again; or skip it */
+	TBTF_ASK_NEXT_WAIT,		/* memory is on its way, or there */
+	TBTF_ASK_NEXT_LATE,		/* give it up, then: */
+	TBTF_ASK_NEXT_OVER,		/* none comes: the next rung */
+};
+
+struct tbtf_ask {
+	enum tbtf_ask_state state;	/* H */
+	enum tbtf_rung rung;		/* H, as all the others but these: */
+	enum tbtf_skip skip;		/* O */
+	u32 flags;			/* TBTF_REQUEST_* */
+	u64 id;
+	u64 asked_ns;
+	u64 deadline_ns;
+	u64 wanted_kb;
+	u64 granted_kb;			/* 0: nothing yet, in this episode */
+	unsigned long since;		/* jiffies: asked, or over */
+	unsigned long capacity;		/* O: pages that the scope could have, when asked */
+	struct tbtf_event_who whom;	/* protected then */
+	struct tbtf_episode *episode;
+	struct list_head list;		/* unread and pending ones */
+};
+
 /**
  * struct tbtf_episode - one OOM situation of one scope
  *
@@ -46,6 +83,11 @@ struct tbtf_episode {
 	unsigned long decided;		/* O: jiffies of the last decision past rung one */
 	int decided_seq;		/* O: wake_seq at that time */
 	unsigned long decided_avail;	/* O: pages available at that time */
+	enum tbtf_rung rung;		/* O: on which it waits */
+	enum tbtf_rung given;		/* A: which has brought memory last, and for all it knows
+					 * there still is some of it
+					 */
+	struct tbtf_ask steal;
 	atomic_t naps;
 	struct task_struct *prober;	/* A: who tries next, of who nap in a fault; compared */
 
@@ -56,6 +98,15 @@ struct tbtf_episode {
 	} last_kills[TBTF_REGAIN_KILLS];
 	struct tbtf_generation cgroups[TBTF_CGROUPS_REMEMBERED];
 	unsigned int nr_cgroups;	/* O */
+};
+
+/* How far the ladder has been climbed. */
+enum tbtf_stage {
+	TBTF_STAGE_IDLE,		/* there is no episode */
+	TBTF_STAGE_SACRIFICE,
+	TBTF_STAGE_STEAL,		/* nobody is left to be killed; the helper is asked */
+	TBTF_STAGE_PRINT,
+	TBTF_STAGE_EXHAUSTED,		/* nothing is left but to wait for the deadline */
 };
 
 /* slots.c: which episode is whose, from the first round to the end */
@@ -69,11 +120,11 @@ struct tbtf_episode *tbtf_slots_enter(struct tbtf_slots *slots, enum tbtf_scope 
 				      bool begin);
 void tbtf_slots_leave(struct tbtf_slots *slots, struct tbtf_episode *ep, bool round);
 void tbtf_slots_close(struct tbtf_slots *slots, bool off);
-unsigned int tbtf_slots_stage(const struct tbtf_slots *slots);
+enum tbtf_stage tbtf_slots_stage(const struct tbtf_slots *slots);
 
 /* What slots.c tells of: in episode.c, and in the unit test. Under episode_lock. */
 void tbtf_episode_begun(struct tbtf_episode *ep);
-void tbtf_episode_ended(const struct tbtf_episode *ep);
+void tbtf_episode_ended(struct tbtf_episode *ep);
 
 /* ladder.c: the states of one episode */
 void tbtf_ladder_sacrificed(struct tbtf_episode *ep);
@@ -83,7 +134,22 @@ enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool
 bool tbtf_ladder_past_deadline(const struct tbtf_episode *ep);
 bool tbtf_ladder_decided(const struct tbtf_episode *ep, int seq, bool for_ever);
 unsigned int tbtf_ladder_waited_ms(const struct tbtf_episode *ep);
+unsigned long tbtf_ladder_left(const struct tbtf_episode *ep, bool for_ever);
 unsigned long tbtf_ladder_nap(const struct tbtf_episode *ep, bool for_ever);
+
+void tbtf_ladder_used_up(struct tbtf_episode *ep);
+enum tbtf_outcome tbtf_ladder_outcome(const struct tbtf_episode *ep);
+
+/* request.c: the life of a request */
+unsigned int tbtf_ask_patience_ms(void);
+bool tbtf_ask_open(const struct tbtf_ask *ask);
+enum tbtf_ask_next tbtf_ask_next(const struct tbtf_ask *ask, bool for_ever, bool past);
+void tbtf_ask_begin(struct tbtf_ask *ask, unsigned long capacity);
+void tbtf_ask_end(struct tbtf_ask *ask, enum tbtf_ask_state state);
+bool tbtf_ask_skip(struct tbtf_ask *ask, enum tbtf_skip why);
+void tbtf_ask_anew(struct tbtf_ask *ask);
+bool tbtf_ask_used_up(const struct tbtf_ask *ask, unsigned long capacity);
+u64 tbtf_ask_wanted(u64 consumed_kb, unsigned int ms, u64 protected_kb);
 
 /* futile.c: do the kills help? */
 enum tbtf_futile tbtf_futile(const struct tbtf_episode *ep, unsigned long avail_now);

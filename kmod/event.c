@@ -16,7 +16,7 @@
 #include "event.h"
 
 static_assert(sizeof(struct tbtf_event_who) == 48);
-static_assert(sizeof(struct tbtf_event) == 88 + 3 * 48);
+static_assert(sizeof(struct tbtf_event) == 96 + 3 * 48);
 
 static u64 cgroup_of(struct task_struct *task)
 {
@@ -30,8 +30,15 @@ static u64 cgroup_of(struct task_struct *task)
 	return id;
 }
 
-/* Out of line, as the next: there are a dozen callers, and none is in a hurry. */
-static noinline void fill_who(struct tbtf_event_who *who, struct task_struct *task, u64 kb)
+/**
+ * tbtf_event_who() - who somebody is, as events say it
+ * @who: to be filled
+ * @task: one of the threads
+ * @kb: its size; 0: not asked
+ *
+ * Context: any.
+ */
+void tbtf_event_who(struct tbtf_event_who *who, struct task_struct *task, u64 kb)
 {
 	*who = (struct tbtf_event_who) {
 		.start = task->group_leader->start_boottime,
@@ -44,6 +51,7 @@ static noinline void fill_who(struct tbtf_event_who *who, struct task_struct *ta
 	memcpy(who->comm, task->comm, sizeof(who->comm));
 }
 
+/* Out of line: there are a dozen callers, and none is in a hurry. */
 static noinline void fill(struct tbtf_event *e, enum tbtf_event_kind kind,
 			  const struct tbtf_episode *ep, const struct oom_control *oc)
 {
@@ -64,7 +72,7 @@ static noinline void fill(struct tbtf_event *e, enum tbtf_event_kind kind,
 			e->scope_cgroup = cgroup_id(oc->memcg->css.cgroup);
 		e->order = oc->order;
 		e->gfp = (__force u32)oc->gfp_mask;
-		fill_who(&e->caller, current, 0);
+		tbtf_event_who(&e->caller, current, 0);
 	}
 }
 
@@ -79,7 +87,7 @@ void tbtf_tell_mark(struct pid *pid, u32 role, u32 flags)
 	rcu_read_lock();
 	task = pid_task(pid, PIDTYPE_TGID);
 	if (task)
-		fill_who(&e.task, task, 0);
+		tbtf_event_who(&e.task, task, 0);
 	rcu_read_unlock();
 	e.task.pid = pid_nr(pid);
 	trace_tbtf_mark(&e);
@@ -92,7 +100,7 @@ void tbtf_tell_pass(const struct oom_control *oc, enum tbtf_pass why)
 	fill(&e, TBTF_EVENT_PASS, NULL, oc);
 	e.what = why;
 	e.scope = oc->memcg ? TBTF_SCOPE_MEMCG : TBTF_SCOPE_GLOBAL;
-	fill_who(&e.task, oc->chosen, 0);
+	tbtf_event_who(&e.task, oc->chosen, 0);
 	trace_tbtf_pass(&e);
 }
 
@@ -153,8 +161,8 @@ void tbtf_tell_sacrifice(const struct tbtf_episode *ep, const struct oom_control
 	struct tbtf_event e;
 
 	fill(&e, TBTF_EVENT_SACRIFICE, ep, oc);
-	fill_who(&e.task, choice->victim, pages_to_kb(choice->victim_size.size));
-	fill_who(&e.protected, choice->p, pages_to_kb(choice->p_pages));
+	tbtf_event_who(&e.task, choice->victim, pages_to_kb(choice->victim_size.size));
+	tbtf_event_who(&e.protected, choice->p, pages_to_kb(choice->p_pages));
 	e.worth_kb = pages_to_kb(choice->victim_size.worth);
 	e.band = choice->band;
 	e.policy = choice->policy;
@@ -180,7 +188,7 @@ void tbtf_tell_nap(const struct tbtf_episode *ep, u64 ns, bool jiffy)
 	struct tbtf_event e;
 
 	fill(&e, TBTF_EVENT_NAP, ep, NULL);
-	fill_who(&e.task, current, 0);
+	tbtf_event_who(&e.task, current, 0);
 	e.ns = ns;
 	e.flags = jiffy ? TBTF_EVENT_JIFFY : 0;
 	trace_tbtf_nap(&e);
@@ -192,6 +200,7 @@ void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent, enum
 
 	fill(&e, TBTF_EVENT_RUNG_END, ep, NULL);
 	e.what = why;
+	e.rung = ep->rung;
 	e.ns = jiffies_to_nsecs(spent);
 	trace_tbtf_rung_end(&e);
 }
@@ -205,6 +214,45 @@ void tbtf_tell_exhausted(const struct tbtf_episode *ep, const struct oom_control
 	e.what = outcome;
 	e.ns = (u64)waited_ms * NSEC_PER_MSEC;
 	trace_tbtf_exhausted(&e);
+}
+
+/* Of the episode only what does not change: a request is told of in any context. */
+static noinline void fill_ask(struct tbtf_event *e, enum tbtf_event_kind kind,
+			      const struct tbtf_ask *ask)
+{
+	const struct tbtf_episode *ep = ask->episode;
+
+	fill(e, kind, NULL, NULL);
+	e->episode = ep->id;
+	e->scope = ep->scope;
+	if (ep->scope == TBTF_SCOPE_MEMCG)
+		e->scope_cgroup = ep->key;
+	e->rung = ask->rung;
+	e->protected = ask->whom;
+}
+
+void tbtf_tell_request(const struct tbtf_ask *ask)
+{
+	struct tbtf_event e;
+
+	fill_ask(&e, TBTF_EVENT_REQUEST, ask);
+	e.worth_kb = ask->wanted_kb;
+	trace_tbtf_request(&e);
+}
+
+void tbtf_tell_answer(const struct tbtf_ask *ask, enum tbtf_answered what)
+{
+	struct tbtf_event e;
+
+	fill_ask(&e, TBTF_EVENT_ANSWER, ask);
+	e.what = what;
+	if (what == TBTF_ANSWERED_SKIPPED)
+		e.reason = ask->skip;
+	else
+		e.ns = ktime_get_ns() - ask->asked_ns;
+	if (what == TBTF_ANSWERED_GRANTED)
+		e.worth_kb = ask->granted_kb;
+	trace_tbtf_answer(&e);
 }
 
 /**
@@ -222,7 +270,7 @@ void tbtf_event_protected(struct tbtf_episode *ep, struct task_struct *p, u64 kb
 	    !trace_tbtf_rung_end_enabled() && !trace_tbtf_exhausted_enabled() &&
 	    !trace_tbtf_episode_end_enabled())
 		return;
-	fill_who(&ep->whom, p, kb);
+	tbtf_event_who(&ep->whom, p, kb);
 }
 
 /* --- deaths -------------------------------------------------------------- */
@@ -332,7 +380,7 @@ void tbtf_tell_died(struct task_struct *task)
 		return;
 	fill(&e, TBTF_EVENT_DIED, NULL, NULL);
 	e.what = why;
-	fill_who(&e.task, task, 0);
+	tbtf_event_who(&e.task, task, 0);
 	e.protected = e.task;
 	trace_tbtf_died(&e);
 }

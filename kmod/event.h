@@ -42,6 +42,11 @@ void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent,
 void tbtf_tell_exhausted(const struct tbtf_episode *ep, const struct oom_control *oc,
 			 enum tbtf_outcome outcome, unsigned int waited_ms);
 void tbtf_tell_died(struct task_struct *task);
+void tbtf_tell_request(const struct tbtf_ask *ask);
+void tbtf_tell_answer(const struct tbtf_ask *ask, enum tbtf_answered what);
+
+/* Who somebody is, as events say it. */
+void tbtf_event_who(struct tbtf_event_who *who, struct task_struct *task, u64 kb);
 
 /* Whom the episode's events speak of, until the next round says otherwise. */
 void tbtf_event_protected(struct tbtf_episode *ep, struct task_struct *p, u64 kb);

@@ -41,7 +41,8 @@ static atomic_t inflight;
 static u32 features;
 
 const char *const tbtf_feature_names[] = {
-	"prctl", "kill", "group", "cgroup", "front", "nap", "exec", "rmdir", "fault", NULL
+	"prctl", "kill", "group", "cgroup", "front", "nap", "exec", "rmdir", "fault",
+	"helper", NULL
 };
 
 struct hook {
@@ -172,6 +173,7 @@ static TBTF_EXIT_PROBE(probe_exit, task)
 {
 	tbtf_tell(died, task);
 	tbtf_mark_exit(task);
+	tbtf_helper_exit(task);
 }
 
 static void probe_exec(void *unused, struct task_struct *task, pid_t old_pid,

@@ -18,6 +18,7 @@
 void tbtf_ladder_sacrificed(struct tbtf_episode *ep)
 {
 	ep->waiting = false;
+	ep->given = TBTF_RUNG_NONE;
 	ep->outcome = TBTF_OUTCOME_SACRIFICED;
 }
 
@@ -41,6 +42,8 @@ bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail)
 	if (anew) {
 		ep->waiting = true;
 		ep->waiting_since = jiffies;
+		ep->rung = TBTF_RUNG_NONE;
+		tbtf_ask_anew(&ep->steal);
 	}
 	if (ep->outcome != TBTF_OUTCOME_FAILED)
 		ep->outcome = TBTF_OUTCOME_WAITED;
@@ -133,6 +136,23 @@ unsigned int tbtf_ladder_waited_ms(const struct tbtf_episode *ep)
 }
 
 /**
+ * tbtf_ladder_left() - how long may what is asked for take to come?
+ * @ep: the episode, past rung one
+ * @for_ever: no deadline applies
+ *
+ * Context: any.
+ * Return: jiffies; 0 if the deadline is past.
+ */
+unsigned long tbtf_ladder_left(const struct tbtf_episode *ep, bool for_ever)
+{
+	long left = ep->waiting_since + msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)) - jiffies;
+
+	if (for_ever)
+		return msecs_to_jiffies(tbtf_ask_patience_ms());
+	return max(left, 0L);
+}
+
+/**
  * tbtf_ladder_nap() - how long a nap may last, and a decision hold, from now
  * @ep: the episode
  * @for_ever: no deadline applies
@@ -143,9 +163,37 @@ unsigned int tbtf_ladder_waited_ms(const struct tbtf_episode *ep)
 unsigned long tbtf_ladder_nap(const struct tbtf_episode *ep, bool for_ever)
 {
 	unsigned long nap = msecs_to_jiffies(tbtf_knob(nap_ms));
-	long left = ep->waiting_since + msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)) - jiffies;
 
 	if (!READ_ONCE(ep->waiting) || for_ever)
 		return nap;
-	return clamp(left, 0L, (long)nap);
+	return min(tbtf_ladder_left(ep, false), nap);
+}
+
+/**
+ * tbtf_ladder_used_up() - what a rung had brought was consumed
+ * @ep: the episode, past rung one
+ *
+ * The next round with nobody to kill starts the clock anew.
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_ladder_used_up(struct tbtf_episode *ep)
+{
+	ep->waiting = false;
+}
+
+/**
+ * tbtf_ladder_outcome() - how the episode has ended
+ * @ep: the episode, about to end
+ *
+ * Where nobody was killed at last, it matters whose memory it was that came.
+ *
+ * Context: under episode_lock; nobody is inside.
+ * Return: the outcome.
+ */
+enum tbtf_outcome tbtf_ladder_outcome(const struct tbtf_episode *ep)
+{
+	if (ep->outcome != TBTF_OUTCOME_WAITED || !READ_ONCE(ep->given))
+		return ep->outcome;
+	return ep->given == TBTF_RUNG_STEAL ? TBTF_OUTCOME_STOLEN : TBTF_OUTCOME_PRINTED;
 }

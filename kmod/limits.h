@@ -150,6 +150,30 @@
  */
 #define TBTF_RELIEF_MS			2000
 
+/*
+ * A request to the helper is for what the scope would consume in so long, going
+ * on as it did lately: it has come by then, and the next is on its way. Judged
+ * over a second at least, for kills come in bursts. The floor is worth the trouble
+ * of attaching a device, of which a kernel has 26 at most.
+ */
+#define TBTF_STEAL_AHEAD_MS		10000
+#define TBTF_STEAL_OVER_MS		1000
+#define TBTF_STEAL_FLOOR_KB		(64 * 1024)
+
+/*
+ * A grant was one, if what the scope could have has grown by half of it, and by
+ * so much: then the deadline starts anew when it is used up.
+ */
+#define TBTF_STEAL_REAL_KB		4096
+
+/*
+ * Of a process of which less than this, or less than a sixteenth, is not locked in
+ * memory, nothing can be swapped out that would help. The counters know what is
+ * locked, not what of it is a file, so its program and libraries stand in doubt.
+ */
+#define TBTF_STEAL_SWAPPABLE_KB		4096
+#define TBTF_STEAL_SWAPPABLE_FRACTION	16
+
 /* Time to read the console, and for kdump to start; then the machine is back. */
 #define TBTF_PANIC_REBOOT_S		10
 #define TBTF_PANIC_REBOOT_S_LIMIT	86400

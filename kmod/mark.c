@@ -190,6 +190,7 @@ int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags)
 
 	if (!pid)
 		return -ESRCH;		/* reaped */
+	role = tbtf_helper_keeps(pid, role);
 	if (role == TBTF_ROLE_INHERIT) {
 		if (drop(pid))
 			tbtf_stat_inc(marks_cleared);
@@ -364,6 +365,43 @@ bool tbtf_mark_in_memcg(struct mem_cgroup *memcg, bool spare)
 		}
 	}
 	return false;
+}
+
+/**
+ * tbtf_mark_local() - must the pages of somebody stay on this machine?
+ * @tgid: the process that is to be given memory of other nodes
+ * @mm: its memory; compared
+ *
+ * That memory is swap for all: the pages of any process may go there, unless its
+ * cgroup keeps it from swapping.
+ *
+ * Context: any.
+ * Return: TBTF_SKIP_LOCAL: of this one, by its own mark or that of one it shares
+ * its memory with; TBTF_SKIP_OTHER_LOCAL: of another, who may swap; or TBTF_SKIP_NOT.
+ */
+enum tbtf_skip tbtf_mark_local(struct pid *tgid, struct mm_struct *mm)
+{
+	enum tbtf_skip ret = TBTF_SKIP_NOT;
+	struct task_struct *task;
+	struct tbtf_mark *mark;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < HASH_SIZE && ret != TBTF_SKIP_LOCAL; i++) {
+		hlist_for_each_entry_rcu(mark, &tbtf_mark_pids[i], by_pid) {
+			if (!(READ_ONCE(mark->flags) & TBTF_LOCAL))
+				continue;
+			if (mark->pid == tgid || READ_ONCE(mark->mm) == mm) {
+				ret = TBTF_SKIP_LOCAL;
+				break;
+			}
+			task = pid_task(mark->pid, PIDTYPE_TGID);
+			if (task && !tbtf_steal_never_swaps(tbtf_task_memcg(task)))
+				ret = TBTF_SKIP_OTHER_LOCAL;
+		}
+	}
+	rcu_read_unlock();
+	return ret;
 }
 
 /**

@@ -16,6 +16,7 @@ static struct tbtf_episode *shared_episode(struct tbtf_slots *slots)
 
 static void end_episode(struct tbtf_slots *slots, struct tbtf_episode *ep)
 {
+	ep->outcome = tbtf_ladder_outcome(ep);
 	tbtf_episode_ended(ep);
 	ep->id = 0;
 	slots->nr_open--;
@@ -156,14 +157,23 @@ void tbtf_slots_close(struct tbtf_slots *slots, bool off)
  * @slots: the table
  *
  * Context: under episode_lock.
- * Return: 0: there is no episode; 1: sacrifice; 2: nobody is left to be killed.
+ * Return: enum tbtf_stage.
  */
-unsigned int tbtf_slots_stage(const struct tbtf_slots *slots)
+enum tbtf_stage tbtf_slots_stage(const struct tbtf_slots *slots)
 {
-	unsigned int i, stage = 0;
+	static const enum tbtf_stage of_rung[] = {
+		[TBTF_RUNG_NONE]	= TBTF_STAGE_EXHAUSTED,
+		[TBTF_RUNG_STEAL]	= TBTF_STAGE_STEAL,
+		[TBTF_RUNG_PRINT]	= TBTF_STAGE_PRINT,
+	};
+	enum tbtf_stage stage = TBTF_STAGE_IDLE;
+	const struct tbtf_episode *ep;
+	unsigned int i;
 
-	for (i = 0; i <= TBTF_MAX_EPISODES && slots->nr_open; i++)
-		if (slots->episodes[i].id)
-			stage = max(stage, slots->episodes[i].waiting ? 2U : 1U);
+	for (i = 0; i <= TBTF_MAX_EPISODES && slots->nr_open; i++) {
+		ep = &slots->episodes[i];
+		if (ep->id)
+			stage = max(stage, ep->waiting ? of_rung[ep->rung] : TBTF_STAGE_SACRIFICE);
+	}
 	return stage;
 }

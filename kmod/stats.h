@@ -26,6 +26,8 @@
 	X(outcome_panicked, "an episode ended: on_exhausted took the machine down") \
 	X(outcome_failed, "an episode ended: the allocation was made to fail")	\
 	X(outcome_switched, "an episode ended: tbtf was switched off or unloaded") \
+	X(outcome_stolen, "an episode ended: memory of other nodes came")	\
+	X(outcome_printed, "an episode ended: memory was printed")		\
 	X(sacrifices, "a process was killed in a protected one's place")	\
 	X(sacrificed_kb, "by what that was expected to free, in kB")		\
 	X(bigger, "such a process was not smaller than the protected one")	\
@@ -43,6 +45,22 @@
 	X(group_spared, "memory.oom.group would have killed a protected or spare process") \
 	X(sampled, "a choice made by random tries")				\
 	X(scanned, "a choice made by going through all processes")		\
+	X(requests, "the helper was asked for memory")				\
+	X(requests_granted, "such a request was granted")			\
+	X(requests_refused, "it was refused")					\
+	X(requests_late, "it was not answered until the deadline")		\
+	X(requests_orphaned, "the helper died before it had answered")		\
+	X(requests_withdrawn, "the episode ended before there was an answer")	\
+	X(granted_kb, "by what the helper said it has granted, in kB")		\
+	X(helper_deaths, "a helper exited, or closed its file")			\
+	X(skipped_no_swap, "nothing was asked for: this kernel has no swap")	\
+	X(skipped_shared, "nothing was asked for: the scope has no episode of its own") \
+	X(skipped_no_helper, "nothing was asked for: there is no helper")	\
+	X(skipped_fragmented, "nothing was asked for: memory was in pieces")	\
+	X(skipped_local, "nothing was asked for: the protected process is marked local") \
+	X(skipped_other_local, "nothing was asked for: another is, and may swap") \
+	X(skipped_swap_max, "nothing was asked for: its memory.swap.max is 0")	\
+	X(skipped_locked, "nothing was asked for: its memory is locked, or huge pages") \
 	X(no_episode_slot, "a round of a scope for which no episode was free")	\
 	X(died_exhausted, "a protected process was killed by on_exhausted")	\
 	X(died_oom, "a marked process ended as the victim of an OOM, for whatever reason") \

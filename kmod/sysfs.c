@@ -31,7 +31,13 @@ static ssize_t marked_show(struct kobject *kobj, struct kobj_attribute *attr, ch
 
 static ssize_t stage_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	static const char *const names[] = { "idle", "sacrifice", "exhausted" };
+	static const char *const names[] = {
+		[TBTF_STAGE_IDLE]	= "idle",
+		[TBTF_STAGE_SACRIFICE]	= "sacrifice",
+		[TBTF_STAGE_STEAL]	= "steal",
+		[TBTF_STAGE_PRINT]	= "print",
+		[TBTF_STAGE_EXHAUSTED]	= "exhausted",
+	};
 
 	return sysfs_emit(buf, "%s\n", names[tbtf_episode_stage()]);
 }
@@ -41,16 +47,33 @@ static ssize_t abi_show(struct kobject *kobj, struct kobj_attribute *attr, char 
 	return sysfs_emit(buf, "%u\n", TBTF_ABI_VERSION);
 }
 
+static ssize_t helper_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", tbtf_helper_nr());
+}
+
+static ssize_t helper_rungs_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	u32 rungs = READ_ONCE(tbtf_helper_rungs);
+
+	return sysfs_emit(buf, "%ssteal %sprint\n", rungs & TBTF_RUNG_STEAL ? "" : "-",
+			  rungs & TBTF_RUNG_PRINT ? "" : "-");
+}
+
 static struct kobj_attribute features_attr = __ATTR_RO(features);
 static struct kobj_attribute marked_attr = __ATTR_RO(marked);
 static struct kobj_attribute stage_attr = __ATTR_RO(stage);
 static struct kobj_attribute abi_attr = __ATTR_RO(abi);
+static struct kobj_attribute helper_attr = __ATTR_RO(helper);
+static struct kobj_attribute helper_rungs_attr = __ATTR_RO(helper_rungs);
 
 static struct attribute *info_attrs[] = {
 	&features_attr.attr,
 	&marked_attr.attr,
 	&stage_attr.attr,
 	&abi_attr.attr,
+	&helper_attr.attr,
+	&helper_rungs_attr.attr,
 	NULL
 };
 

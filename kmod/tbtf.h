@@ -11,6 +11,7 @@
  * C: role_lock (role.c); read under RCU
  * E: episode_lock (episode.c)
  * L: leaving_lock (leaving.c)
+ * H: helper_lock (helper.c)
  * O: oom_lock of the kernel
  * A: atomic, or a single word written with WRITE_ONCE
  *
@@ -20,10 +21,11 @@
  *     css_set_lock (inside mem_cgroup_scan_tasks, not while it calls back)
  *     task_lock of a candidate
  *     episode_lock
+ *       helper_lock (also by itself)
  *     mark_lock (task_lock of the one marked inside it)
  *     leaving_lock
  *     role_lock (taken under cgroup_mutex with interrupts off, too: cgroup_rmdir)
- * No two of tbtf's own are ever held together, and no two task_locks; nothing of
+ * No two others of tbtf's own are ever held together, and no two task_locks; nothing of
  * tbtf's is held while it takes oom_lock again after a wait.
  */
 #ifndef _TBTF_H
@@ -47,7 +49,9 @@
 #include "limits.h"
 #include "stats.h"
 
+struct file;
 struct kobject;
+struct poll_table_struct;
 struct task_struct;
 
 /*
@@ -96,6 +100,7 @@ int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags);
 void tbtf_mark_get(struct pid *tgid, u32 *ret_role, u32 *ret_flags);
 u32 tbtf_mark_role(struct pid *tgid);
 u32 tbtf_mark_mm_role(struct mm_struct *mm);
+enum tbtf_skip tbtf_mark_local(struct pid *tgid, struct mm_struct *mm);
 bool tbtf_mark_in_memcg(struct mem_cgroup *memcg, bool spare);
 int tbtf_mark_list(struct pid ***ret_pids, u32 *ret_count);
 void tbtf_mark_exit(struct task_struct *task);
@@ -204,11 +209,39 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress);
 bool tbtf_episode_kill(struct oom_control *oc);
 bool tbtf_episode_fault(void);
 bool tbtf_episode_spares_member(struct task_struct *task);
-unsigned int tbtf_episode_stage(void);
+enum tbtf_stage tbtf_episode_stage(void);
 unsigned int tbtf_episode_open(void);
 void tbtf_episode_knob_set(void);
 int tbtf_episode_setup(void);
 void tbtf_episode_teardown(void);
+
+/* helper.c: who gets memory from elsewhere, and what it is asked */
+extern struct pid *tbtf_helper_pid;	/* H: compared without it */
+extern u32 tbtf_helper_rungs;		/* H: read without it */
+
+static inline bool tbtf_helper_is(const struct pid *tgid)
+{
+	return READ_ONCE(tbtf_helper_pid) == tgid;
+}
+
+enum tbtf_ask_next tbtf_helper_next(struct tbtf_ask *ask, bool for_ever, bool past);
+bool tbtf_helper_ask(struct tbtf_ask *ask, unsigned long capacity);
+void tbtf_helper_withdraw(struct tbtf_ask *ask);
+u32 tbtf_helper_keeps(struct pid *pid, u32 role);
+pid_t tbtf_helper_nr(void);
+void tbtf_helper_exit(struct task_struct *task);
+void tbtf_helper_release(const struct file *file);
+long tbtf_helper_register(const struct file *file, struct tbtf_helper __user *uarg);
+ssize_t tbtf_helper_read(const struct file *file, char __user *buf, size_t count);
+__poll_t tbtf_helper_poll(struct file *file, struct poll_table_struct *wait);
+long tbtf_helper_answer(const struct file *file, struct tbtf_answer __user *uarg);
+
+/* steal.c: rung two */
+bool tbtf_steal(struct tbtf_episode *ep, const struct oom_control *oc, struct task_struct *p,
+		bool fragmented, bool for_ever, bool past);
+bool tbtf_steal_used_up(const struct tbtf_episode *ep, const struct oom_control *oc);
+bool tbtf_steal_never_swaps(struct mem_cgroup *memcg);
+void tbtf_steal_setup(void);
 
 /* leaving.c: victims whose memory is on its way */
 void tbtf_leaving_note(struct task_struct *victim, struct mem_cgroup *memcg);

@@ -87,8 +87,20 @@ TBTF_EVENT(nap,
 
 /* The episode leaves the rung past sacrifice. */
 TBTF_EVENT(rung_end,
-	   "episode=%llu outcome=%u ns=%llu",
-	   __entry->e.episode, __entry->e.what, __entry->e.ns);
+	   "episode=%llu outcome=%u ns=%llu rung=%u",
+	   __entry->e.episode, __entry->e.what, __entry->e.ns, __entry->e.rung);
+
+/* The helper is asked for memory. */
+TBTF_EVENT(request,
+	   "episode=%llu rung=%u protected=%d wanted_kb=%llu",
+	   __entry->e.episode, __entry->e.rung, __entry->e.protected.pid,
+	   __entry->e.worth_kb);
+
+/* What has come of that, or why it is not asked. */
+TBTF_EVENT(answer,
+	   "episode=%llu rung=%u protected=%d what=%u reason=%u granted_kb=%llu ns=%llu",
+	   __entry->e.episode, __entry->e.rung, __entry->e.protected.pid,
+	   __entry->e.what, __entry->e.reason, __entry->e.worth_kb, __entry->e.ns);
 
 /* The end of the ladder: what on_exhausted does now. */
 TBTF_EVENT(exhausted,

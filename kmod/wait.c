@@ -111,10 +111,11 @@ static bool on_own_account(void)
 						  TBTF_PF_USER_WORKER));
 }
 
-/* A helper, for whom the others may be waiting, never naps. */
+/* The helper, for whom the others may be waiting, never naps; nor who may be one's. */
 static bool is_spare(void)
 {
-	return tbtf_mark_role(task_tgid(current)) == TBTF_ROLE_SPARE;
+	return tbtf_helper_is(task_tgid(current)) ||
+	       tbtf_mark_role(task_tgid(current)) == TBTF_ROLE_SPARE;
 }
 
 /* Would tbtf_episode_fault() find this episode from where the task is? */

@@ -19,6 +19,7 @@
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef struct { int counter; } atomic_t;
+struct list_head { struct list_head *next, *prev; };
 
 #define U32_MAX			UINT32_MAX
 #define BIT_ULL(n)		(1ULL << (n))
@@ -40,6 +41,8 @@ typedef struct { int counter; } atomic_t;
 #define min_t(type, a, b)	({ type _ta = (a), _tb = (b); _ta < _tb ? _ta : _tb; })
 #define max_t(type, a, b)	({ type _ta = (a), _tb = (b); _ta > _tb ? _ta : _tb; })
 #define clamp(x, low, high)	max(min(x, high), low)
+
+#define clamp_t(type, x, low, high) max_t(type, min_t(type, x, high), low)
 
 static inline u64 mul_u64_u32_shr(u64 a, u32 b, unsigned int shift)
 {

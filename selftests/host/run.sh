@@ -53,7 +53,8 @@ build()
 	build_unit >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
-	build_pure episode slots ladder >> "$tmp/build" 2>&1 &&
+	build_pure request request ladder >> "$tmp/build" 2>&1 &&
+	build_pure episode slots ladder request >> "$tmp/build" 2>&1 &&
 	build_tbtfd peer peer conf >> "$tmp/build" 2>&1
 }
 
@@ -104,6 +105,7 @@ echo "TAP version 13"
 		part unit "$OUT/unit" "$tmp/unit"
 		part unit_choose "$OUT/unit_choose"
 		part unit_futile "$OUT/unit_futile"
+		part unit_request "$OUT/unit_request"
 		part unit_episode "$OUT/unit_episode"
 		part cli selftests/host/cli.sh
 		part doctor selftests/host/doctor.sh

@@ -32,7 +32,7 @@ void tbtf_episode_begun(struct tbtf_episode *ep)
 		result(false, "%s: a new episode knows nothing of the one before", clock_name);
 }
 
-void tbtf_episode_ended(const struct tbtf_episode *ep)
+void tbtf_episode_ended(struct tbtf_episode *ep)
 {
 	ended++;
 	ended_last = ep->id;
@@ -273,18 +273,28 @@ static void test_full(void)
 
 static void test_waiting(void)
 {
-	struct tbtf_episode *ep;
+	struct tbtf_episode *ep, *other;
 	const unsigned int relief = TBTF_NAP_MS + TBTF_RELIEF_MS;
 	unsigned long since;
 
 	fresh();
 	ep = enter(GLOBAL, 0);
-	check(!tbtf_ladder_waited_ms(ep) && tbtf_slots_stage(&slots) == 1, "a round: stage 1");
+	check(!tbtf_ladder_waited_ms(ep) && tbtf_slots_stage(&slots) == TBTF_STAGE_SACRIFICE,
+	      "a round: the stage is sacrifice");
 	check(tbtf_ladder_waits(ep, 3, 777) && ep->waiting && ep->outcome == TBTF_OUTCOME_WAITED,
 	      "nobody to kill: it waits, and the clock starts");
 	check(ep->decided_seq == 3 && ep->decided_avail == 777 && ep->decided == jiffies,
 	      "what the decision rests on is kept");
-	check(tbtf_slots_stage(&slots) == 2, "stage 2");
+	check(tbtf_slots_stage(&slots) == TBTF_STAGE_EXHAUSTED, "the stage is exhausted");
+	ep->rung = TBTF_RUNG_STEAL;
+	check(tbtf_slots_stage(&slots) == TBTF_STAGE_STEAL, "while the helper is asked it is steal");
+	ep->rung = TBTF_RUNG_PRINT;
+	check(tbtf_slots_stage(&slots) == TBTF_STAGE_PRINT, "or print");
+	other = enter(MEMCG, 1);
+	tbtf_ladder_waits(other, 0, 0);
+	check(tbtf_slots_stage(&slots) == TBTF_STAGE_EXHAUSTED, "the furthest of all episodes counts");
+	tbtf_ladder_sacrificed(other);
+	leave(other);
 	since = jiffies;
 	pass(1000);
 	check(!tbtf_ladder_waits(ep, 4, 778) && ep->waiting_since == since &&
@@ -292,10 +302,10 @@ static void test_waiting(void)
 	      "again nobody: the clock goes on");
 	tbtf_ladder_sacrificed(ep);
 	check(!ep->waiting && ep->outcome == TBTF_OUTCOME_SACRIFICED && !tbtf_ladder_waited_ms(ep) &&
-	      tbtf_slots_stage(&slots) == 1, "a victim is found: it waits no more");
+	      tbtf_slots_stage(&slots) == TBTF_STAGE_SACRIFICE, "a victim is found: it waits no more");
 	pass(1000);
-	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies,
-	      "the next wait has a clock of its own");
+	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies && !ep->rung,
+	      "the next wait has a clock of its own, and begins with the first rung");
 	since = jiffies;
 	pass(relief - 100);
 	tbtf_ladder_waits(ep, 0, 0);
@@ -308,7 +318,56 @@ static void test_waiting(void)
 	leave(ep);
 	pass(TBTF_EPISODE_IDLE_MS + 4);
 	tbtf_slots_close(&slots, false);
-	check(outcomes[TBTF_OUTCOME_WAITED] == 1 && !tbtf_slots_stage(&slots), "it ends as waited; stage 0");
+	check(outcomes[TBTF_OUTCOME_WAITED] == 1 && tbtf_slots_stage(&slots) == TBTF_STAGE_IDLE,
+	      "it ends as waited; the stage is idle");
+}
+
+/* Whose memory it was that came: told at the end, if there was nobody killed after. */
+static void test_given(void)
+{
+	static const struct {
+		enum tbtf_rung given;
+		enum tbtf_outcome outcome;
+	} table[] = {
+		{ TBTF_RUNG_NONE, TBTF_OUTCOME_WAITED },
+		{ TBTF_RUNG_STEAL, TBTF_OUTCOME_STOLEN },
+		{ TBTF_RUNG_PRINT, TBTF_OUTCOME_PRINTED },
+	};
+	struct tbtf_episode *ep;
+	unsigned int i;
+	unsigned long since;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		fresh();
+		ep = enter(GLOBAL, 0);
+		tbtf_ladder_waits(ep, 0, 0);
+		ep->given = table[i].given;
+		leave(ep);
+		pass(TBTF_EPISODE_IDLE_MS + 4);
+		tbtf_slots_close(&slots, false);
+		check(ended == 1 && outcomes[table[i].outcome] == 1, "memory of rung %d came: outcome %d",
+		      table[i].given, table[i].outcome);
+	}
+
+	fresh();
+	ep = enter(GLOBAL, 0);
+	tbtf_ladder_waits(ep, 0, 0);
+	ep->given = TBTF_RUNG_STEAL;
+	tbtf_ladder_sacrificed(ep);
+	check(tbtf_ladder_outcome(ep) == TBTF_OUTCOME_SACRIFICED, "somebody was killed after all: sacrificed");
+	tbtf_ladder_waits(ep, 0, 0);
+	check(tbtf_ladder_outcome(ep) == TBTF_OUTCOME_WAITED, "what came before that is forgotten");
+	since = jiffies;
+	pass(1000);
+	tbtf_ladder_used_up(ep);
+	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies && jiffies != since,
+	      "what came was used up: the clock starts anew");
+	ep->given = TBTF_RUNG_STEAL;
+	tbtf_ladder_end(ep, true, false);
+	check(tbtf_ladder_outcome(ep) == TBTF_OUTCOME_FAILED, "an allocation was made to fail: failed");
+	leave(ep);
+	tbtf_slots_close(&slots, true);
+	check(outcomes[TBTF_OUTCOME_SWITCHED] == 1, "switched off: switched");
 }
 
 static void test_deadline(void)
@@ -522,6 +581,7 @@ static void test_all(const char *name, unsigned long from)
 	test_killed();
 	test_full();
 	test_waiting();
+	test_given();
 	test_deadline();
 	test_nap();
 	test_decided();

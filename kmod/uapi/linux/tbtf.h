@@ -389,7 +389,9 @@ enum tbtf_outcome {
 	TBTF_OUTCOME_PANICKED	= 4,	/* on_exhausted: the machine went down */
 	TBTF_OUTCOME_FAILED	= 5,	/* the allocation was made to fail */
 	TBTF_OUTCOME_SWITCHED	= 6,	/* switched off, or unloaded, before it ended */
-	TBTF_OUTCOME_NR		= 7,
+	TBTF_OUTCOME_STOLEN	= 7,	/* memory of other nodes came, and that was enough */
+	TBTF_OUTCOME_PRINTED	= 8,	/* memory came that was not there before, likewise */
+	TBTF_OUTCOME_NR		= 9,
 };
 
 #endif /* _UAPI_LINUX_TBTF_H */

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of the struct or of a meaning. */
-#define TBTF_EVENT_VERSION	1
+#define TBTF_EVENT_VERSION	2
 
 enum tbtf_event_kind {
 	TBTF_EVENT_MARK		= 1,	/* task got, changed or lost a role; what: enum tbtf_role */
@@ -41,8 +41,9 @@ enum tbtf_event_kind {
 	TBTF_EVENT_NAP		= 8,	/* task has waited, for ns; TBTF_EVENT_JIFFY: for a
 					 * jiffy, because it must not nap
 					 */
-	TBTF_EVENT_RUNG_END	= 9,	/* the episode leaves the rung past sacrifice, on which
-					 * it was for ns; what: enum tbtf_outcome, the reason
+	TBTF_EVENT_RUNG_END	= 9,	/* the episode leaves what is past sacrifice, where it was
+					 * for ns, on rung in the end; what: enum tbtf_outcome,
+					 * the reason
 					 */
 	TBTF_EVENT_EXHAUSTED	= 10,	/* the end of the ladder; ns: of waiting; what: enum
 					 * tbtf_outcome, what on_exhausted does now
@@ -54,7 +55,11 @@ enum tbtf_event_kind {
 					 * what: enum tbtf_death
 					 */
 	TBTF_EVENT_EPISODE_END	= 13,	/* ns: it lasted; what: enum tbtf_outcome */
-	TBTF_EVENT_NR		= 14,
+	TBTF_EVENT_REQUEST	= 14,	/* the helper is asked for worth_kb of memory, of rung */
+	TBTF_EVENT_ANSWER	= 15,	/* what has come of it, ns later; what: enum
+					 * tbtf_answered
+					 */
+	TBTF_EVENT_NR		= 16,
 };
 
 /* Why an OOM was left alone. */
@@ -94,6 +99,36 @@ enum tbtf_death {
 	TBTF_DEATH_SIGBUS	= 4,	/* of SIGBUS: a page of it was lost */
 };
 
+/* What has come of a request. */
+enum tbtf_answered {
+	TBTF_ANSWERED_PENDING	= 1,	/* the helper is at it */
+	TBTF_ANSWERED_GRANTED	= 2,	/* worth_kb of memory is there */
+	TBTF_ANSWERED_REFUSED	= 3,	/* none will come */
+	TBTF_ANSWERED_LATE	= 4,	/* nothing, until the deadline */
+	TBTF_ANSWERED_ORPHANED	= 5,	/* the helper is gone */
+	TBTF_ANSWERED_WITHDRAWN	= 6,	/* the episode has ended */
+	TBTF_ANSWERED_SKIPPED	= 7,	/* there was no request: reason */
+	TBTF_ANSWERED_NR	= 8,
+};
+
+/* Why nothing is asked for, of other nodes. The first that holds is told. */
+enum tbtf_skip {
+	TBTF_SKIP_NOT		= 0,
+	TBTF_SKIP_NO_SWAP	= 1,	/* this kernel has no swap */
+	TBTF_SKIP_SHARED	= 2,	/* more scopes are out of memory than have an episode */
+	TBTF_SKIP_NO_HELPER	= 3,	/* there is no helper that would */
+	TBTF_SKIP_FRAGMENTED	= 4,	/* memory is in pieces, not gone */
+	TBTF_SKIP_LOCAL		= 5,	/* the protected process, or who shares its memory, is
+					 * marked TBTF_LOCAL
+					 */
+	TBTF_SKIP_OTHER_LOCAL	= 6,	/* another is, in a cgroup that may swap: its pages might
+					 * leave as well
+					 */
+	TBTF_SKIP_SWAP_MAX	= 7,	/* memory.swap.max is 0 for it */
+	TBTF_SKIP_LOCKED	= 8,	/* what it has is locked in memory, or in huge pages */
+	TBTF_SKIP_NR		= 9,
+};
+
 enum tbtf_scope {
 	TBTF_SCOPE_GLOBAL	= 0,	/* the machine */
 	TBTF_SCOPE_CONSTRAINED	= 1,	/* a cpuset or memory policy */
@@ -122,7 +157,9 @@ struct tbtf_event {
 	__u32 kind;		/* enum tbtf_event_kind */
 	__u64 scope_cgroup;	/* that hit its limit; 0: the machine, or a constraint */
 	__u64 ns;		/* how long what the event tells of took */
-	__u64 worth_kb;		/* SACRIFICE: what the kill frees; EPISODE_END: of all kills */
+	__u64 worth_kb;		/* SACRIFICE: what the kill frees; EPISODE_END: of all kills;
+				 * REQUEST: what is wanted; ANSWER: what was granted
+				 */
 	__u32 scope;		/* enum tbtf_scope */
 	__u32 what;		/* by kind, see there */
 	__u32 flags;		/* TBTF_EVENT_*; MARK: TBTF_ON, TBTF_LOCAL */
@@ -135,6 +172,8 @@ struct tbtf_event {
 	__u32 naps;		/* EPISODE_END */
 	__s32 order;		/* of the allocation */
 	__u32 gfp;		/* its mask */
+	__u32 rung;		/* REQUEST, ANSWER, RUNG_END: enum tbtf_rung (<linux/tbtf.h>) */
+	__u32 reason;		/* ANSWER: enum tbtf_skip */
 	struct tbtf_event_who task;		/* whom the event is about */
 	struct tbtf_event_who protected;	/* who is protected in this round */
 	struct tbtf_event_who caller;		/* who wanted the memory */
