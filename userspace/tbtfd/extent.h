@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tbtf - the credit line: extents, who owns each at what time, and what to do next
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * Two threads share the line without a lock: a steal must not wait for whoever
+ * talks to a lender. The state of an extent says who owns the rest of it:
+ *
+ *	main:		READY ATTACHED LEAVING	borrow.c: swapon, swapoff
+ *	lenders:	NONE BUILDING WASH DROP	lenders.c: leases, connections, headers
+ *
+ * and only the owner writes it, with the state last. From one to the next:
+ *
+ *	NONE > BUILDING > READY > ATTACHED > LEAVING > WASH > READY or NONE
+ *	       BUILDING > NONE    READY > DROP > NONE  LEAVING > ATTACHED
+ *
+ * The fields marked "any" are set by lenders.c whoever owns the extent.
+ */
+#ifndef _TBTFD_EXTENT_H
+#define _TBTFD_EXTENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "peer.h"
+
+/*
+ * A kernel has 23 to 28 swap devices, by its configuration; other swap wants some. And
+ * as each has a map and a connection of its own, more would only cost.
+ */
+#define TBTF_EXTENTS		16
+/* Of those: so many hold a whole credit line, and the others what is in use. */
+#define TBTF_EXTENTS_READY	8
+/* What an extent may be at least: a header, and some sense. */
+#define TBTF_EXTENT_MIN_KB	16384
+/* What every supported kernel has for swap devices at least. */
+#define TBTF_SWAP_TYPES		23
+
+enum tbtf_extent_state {
+	TBTF_EXTENT_NONE,	/* a free slot */
+	TBTF_EXTENT_BUILDING,	/* leased, and becoming a device */
+	TBTF_EXTENT_READY,	/* one swapon(2) away */
+	TBTF_EXTENT_ATTACHED,	/* swap */
+	TBTF_EXTENT_LEAVING,	/* a child is at swapoff(2) */
+	TBTF_EXTENT_WASH,	/* was swap: to be emptied at the lender, then READY */
+	TBTF_EXTENT_DROP,	/* to be given back to the lender */
+};
+
+/**
+ * struct tbtf_extent - a slot of the line
+ * @state: enum tbtf_extent_state; release by the owner, acquire by the other
+ * @peer: whose it is: index in conf->peer
+ * @lease: its number at the lender
+ * @export: its secret name there
+ * @kb: size
+ * @index: N of /dev/nbdN, or -1
+ * @fd: of the device while it is READY, or -1: the first open(2) reads partitions, and
+ *	a steal has no memory for that
+ * @leased_s: since when; CLOCK_REALTIME
+ * @attached_s: since when it is swap; CLOCK_REALTIME
+ * @retry_ms: LEAVING failed: not again before; CLOCK_MONOTONIC
+ * @revoked: any: the lender wants it back
+ * @dead: any: no connection at the moment
+ * @lost: any: its pages are gone
+ */
+struct tbtf_extent {
+	_Atomic int state;
+	size_t peer;
+	uint64_t lease;
+	char export[TBTF_PEER_EXPORT + 1];
+	uint64_t kb;
+	int index;
+	int fd;
+	int64_t leased_s;
+	int64_t attached_s;
+	int64_t retry_ms;
+	_Atomic bool revoked;
+	_Atomic bool dead;
+	_Atomic bool lost;
+};
+
+static inline int tbtf_extent_state(const struct tbtf_extent *extent)
+{
+	return atomic_load_explicit(&extent->state, memory_order_acquire);
+}
+
+static inline void tbtf_extent_set(struct tbtf_extent *extent, enum tbtf_extent_state state)
+{
+	atomic_store_explicit(&extent->state, state, memory_order_release);
+}
+
+/* struct tbtf_offer - what a lender has, for the choice among them */
+struct tbtf_offer {
+	bool there;		/* connected, and has not just refused */
+	bool may_swap;
+	uint64_t offer_kb;
+};
+
+/* struct tbtf_use - what an attached extent holds, for giving back */
+struct tbtf_use {
+	bool attached;
+	uint64_t used_kb;
+	int64_t attached_s;
+};
+
+/* struct tbtf_room - the machine's memory, for giving back */
+struct tbtf_room {
+	uint64_t total_kb;
+	uint64_t available_kb;
+	uint64_t min_free_kb;
+};
+
+const char *tbtf_extent_word(enum tbtf_extent_state state);
+uint64_t tbtf_extent_size(uint64_t credit_kb, uint64_t extent_kb);
+uint64_t tbtf_extent_next(uint64_t credit_kb, uint64_t extent_kb, uint64_t ready_kb,
+			  uint64_t offer_kb);
+int tbtf_extent_lender(const struct tbtf_offer *offer, size_t n, uint32_t random);
+int tbtf_extent_pick(const struct tbtf_extent *extent, size_t n);
+int tbtf_extent_emptiest(const struct tbtf_use *use, size_t n);
+bool tbtf_extent_fits(uint64_t used_kb, const struct tbtf_room *room);
+uint64_t tbtf_extent_min_free(uint64_t total_kb, uint64_t said_kb);
+uint64_t tbtf_extent_ballast(uint64_t total_kb, uint64_t min_free_kb, unsigned int cpus,
+			     uint64_t said_kb);
+int tbtf_extent_backend(char *ret, size_t size, const char *peer, uint64_t lease);
+int tbtf_extent_backend_parse(const char *text, char ret_peer[TBTF_NAME_LEN], uint64_t *ret_lease);
+
+#endif /* _TBTFD_EXTENT_H */
