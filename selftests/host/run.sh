@@ -51,6 +51,7 @@ build()
 		LDFLAGS="$SANITIZE" "$OUT/libtbtf.a" "$OUT/libtbtf.so.1" "$OUT/tbtf" \
 		"$OUT/tbtf-off" "$OUT/tbtfd" > "$tmp/build" 2>&1 &&
 	build_unit >> "$tmp/build" 2>&1 &&
+	build_tbtfd nbd_client nbd-client >> "$tmp/build" 2>&1 &&
 	build_tbtfd extent extent swap conf >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
@@ -116,6 +117,7 @@ echo "TAP version 13"
 		part tbtfd selftests/host/tbtfd.sh
 		part unit_peer "$OUT/unit_peer"
 		part unit_extent "$OUT/unit_extent"
+		part unit_nbd_client "$OUT/unit_nbd_client"
 		part metrics selftests/host/metrics.sh
 		part docs selftests/host/docs.sh
 		part documents selftests/host/documents.sh
