@@ -62,6 +62,10 @@ expect "tbtfd: comments, indented lines" 0 "good for" "$TBTFD" borrow --config "
 printf '%s' "$(conf "${good[@]}"; cat "$file")" > "$tmp/cut"
 expect "tbtfd: no newline at the end" 0 "good for" "$TBTFD" borrow --config "$tmp/cut" --check-config
 
+conf "${good[@]}"
+expect "tbtfd: borrow: a dry run" 0 'would ask two at 192.0.2.2' "$TBTFD" borrow --config "$file" --dry-run
+expect "tbtfd: borrow: its extents" 0 'extents of up to 16384 kB' "$TBTFD" borrow --config "$file" --dry-run
+
 # One line is wrong, and named: file, line, key, what would be right.
 refused "an unknown section" ":12: no section is called \[loan\]: there are \[node\]" "${good[@]}" "[loan]"
 refused "a section without an end" ":12: no section is called" "${good[@]}" "[lend"
@@ -133,6 +137,19 @@ expect "tbtfd: the sample as it is" 78 'empty' "$TBTFD" borrow --config $sample 
 sed 's/^#\([a-z_]* = \)/\1/; /^three/d' $sample > "$file"
 for role in borrow lend; do
 	expect "tbtfd: $role: the sample, filled in" 0 'good for' "$TBTFD" $role --config "$file" --check-config
+done
+
+# Manuals: every option, every key that a message lists, and no others.
+"$TBTFD" --help | grep -oE -- '^  --[a-z-]+' | sort > "$tmp/a"
+sed -n '/^\.SH OPTIONS/,/^\.SH EXAMPLES/p' Documentation/man/tbtfd.8 | sed 's/\\-/-/g' |
+	grep -oE '^\.BI? --[a-z-]+' | sed 's/^[^ ]*/ /' | sort > "$tmp/b"
+check "tbtfd: options: --help and tbtfd(8)" diff "$tmp/a" "$tmp/b"
+for section in node borrow lend security; do
+	conf "[$section]" "nothing = 1"
+	"$TBTFD" lend --config "$file" --check-config 2>&1 | sed 's/.*there are //; s/, /\n/g' | sort > "$tmp/a"
+	sed -n "/^\.SS \[$section\]/,/^\.S[SH]/p" Documentation/man/tbtfd.conf.5 |
+		sed -n '/^\.TP/{n;s/^\.BR* //;s/[ ",]\+/\n/g;p}' | sort > "$tmp/b"
+	check "tbtfd: keys of [$section]: messages and tbtfd.conf(5)" diff "$tmp/a" "$tmp/b"
 done
 
 exit $failed

@@ -7,6 +7,8 @@
 #ifndef _TBTFD_DAEMON_H
 #define _TBTFD_DAEMON_H
 
+#include <stdbool.h>
+
 /* Those of the command where they mean the same, see tbtf(8); listed in tbtfd(8). */
 enum {
 	EXIT_OK = 0,
@@ -16,5 +18,9 @@ enum {
 	EXIT_NOT_PERMITTED = 77,
 	EXIT_BAD_CONFIG = 78,
 };
+
+struct tbtf_conf;
+
+int tbtf_borrow_run(const struct tbtf_conf *conf, bool dry_run);
 
 #endif /* _TBTFD_DAEMON_H */

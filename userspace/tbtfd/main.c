@@ -26,7 +26,7 @@ struct role {
 
 static const struct role roles[] = {
 	{ "borrow", "tbtfd borrow", "keep memory of other nodes ready for a steal",
-	  tbtf_conf_check_borrow, NULL },
+	  tbtf_conf_check_borrow, tbtf_borrow_run },
 	{ "lend", "tbtfd lend", "lend memory of this node to others",
 	  tbtf_conf_check_lend, NULL },
 };

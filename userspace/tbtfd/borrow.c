@@ -1,0 +1,718 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - the borrower's ladder: a request, an extent that is ready, swap, the answer
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * Comes in: requests of the module. Goes out: answers. Between the two there is one
+ * swapon(2), for everything else was done before by the thread of lenders.c. On that
+ * path (serve() and what it calls) nothing is allocated, no lock is taken and nobody
+ * is waited for, but the kernel in swapon(2) itself.
+ *
+ * Afterwards, when there is time, and once a second: what is not needed any more goes
+ * back, what is wanted back is made free, and what was lost is told.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "borrow.h"
+#include "daemon.h"
+#include "kernel.h"
+#include "log.h"
+#include "memory.h"
+#include "swap.h"
+
+#define TICK_US		1000000
+/* Episodes at a time: one global, and memory cgroups at their limits. */
+#define PENDING_MAX	64
+/* Low: for less than one percent of ten seconds somebody waited. */
+#define LOW_PRESSURE	100
+/* After a swapoff that failed. */
+#define RETRY_MS	30000
+#define SWAPS_MAX	40
+
+/* A request that waits for an extent. */
+struct pending {
+	struct tbtf_request request;
+	int64_t arrived_us;
+	bool used;
+};
+
+static struct tbtf_borrower borrower;
+static struct pending pending[PENDING_MAX];
+static sd_event *event;
+static int device = -1;
+static bool stopping, impatient;
+
+/* The swapoff at work: one at a time, each moves all that it can. */
+static struct {
+	pid_t pid;
+	int slot;
+	int64_t since_ms;
+} leaving = { .slot = -1 };
+
+static int64_t now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+	return now_us() / 1000;
+}
+
+static struct tbtf_extent *slot(int i)
+{
+	return &borrower.line.extent[i];
+}
+
+static const char *peer(int i)
+{
+	return tbtf_line_peer(&borrower.line, slot(i));
+}
+
+/* -- A steal ------------------------------------------------------------------ */
+
+/* Make an extent swap. Returns its KiB, or 0. */
+static uint64_t attach(int i)
+{
+	struct tbtf_extent *extent = slot(i);
+	char name[TBTF_DEVICE_LEN];
+	int err;
+
+	tbtf_line_device(extent, name);
+	err = tbtf_swap_on(name, borrower.line.conf->borrow.priority);
+	if (err) {
+		tbtf_err("cannot make %s of %s swap: %s", name, peer(i), strerror(-err));
+		tbtf_extent_set(extent, TBTF_EXTENT_DROP);
+		return 0;
+	}
+	extent->attached_s = time(NULL);
+	extent->retry_ms = 0;
+	borrower.used_kb[i] = 0;
+	/* Swap holds it open now. */
+	(void)close(extent->fd);
+	extent->fd = -1;
+	tbtf_extent_set(extent, TBTF_EXTENT_ATTACHED);
+	return extent->kb;
+}
+
+/* Extents until @wanted_kb are there, one at least if there is one. Returns their KiB. */
+static uint64_t attach_some(uint64_t wanted_kb)
+{
+	uint64_t kb = 0;
+	int i;
+
+	while (!kb || kb < wanted_kb) {
+		i = tbtf_extent_pick(borrower.line.extent, TBTF_EXTENTS);
+		if (i < 0)
+			break;
+		tbtf_memory_ballast_free();
+		kb += attach(i);
+	}
+	if (kb) {
+		borrower.line.asked++;
+		tbtf_line_kick(borrower.line.to_lenders);
+	}
+	return kb;
+}
+
+static void answer(const struct tbtf_request *request, enum tbtf_answer_result result,
+		   uint64_t kb)
+{
+	int err = tbtf_kernel_answer(device, request->id, result, kb);
+
+	/* What came too late for this episode is there for the next. */
+	if (err && err != -ESRCH)
+		tbtf_err("cannot answer the module: %s", strerror(-err));
+}
+
+/* Returns whether the request is done with. */
+static bool serve(const struct tbtf_request *request, int64_t arrived_us)
+{
+	uint64_t kb = attach_some(request->wanted_kb);
+
+	if (kb) {
+		answer(request, TBTF_ANSWER_GRANTED, kb);
+		borrower.last_us = now_us() - arrived_us;
+		borrower.granted++;
+		borrower.granted_kb += kb;
+		tbtf_notice("episode %" PRIu64 ": %" PRIu64 " kB stolen for %d (%s), which wants %" PRIu64 " kB: %" PRIu64 " us",
+			    (uint64_t)request->episode, kb, request->pid, request->comm,
+			    (uint64_t)request->wanted_kb, borrower.last_us);
+		return true;
+	}
+	if (borrower.line.settled == borrower.line.asked || stopping) {
+		answer(request, TBTF_ANSWER_REFUSED, 0);
+		borrower.refused++;
+		tbtf_warning("episode %" PRIu64 ": nothing to steal for %d (%s): no lender has memory",
+			     (uint64_t)request->episode, request->pid, request->comm);
+		return true;
+	}
+	return false;
+}
+
+/* Those who wait, again. */
+static void serve_pending(void)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct pending *p = &pending[i];
+
+		if (!p->used)
+			continue;
+		if (p->request.deadline_ns && (uint64_t)now_us() * 1000 > p->request.deadline_ns)
+			p->used = false;
+		else
+			p->used = !serve(&p->request, p->arrived_us);
+	}
+}
+
+static void receive(const struct tbtf_request *request)
+{
+	int64_t arrived_us = now_us();
+
+	borrower.requests++;
+	/* What others said before this was asked may be old. */
+	if (serve(request, arrived_us))
+		return;
+	answer(request, TBTF_ANSWER_PENDING, 0);
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		if (pending[i].used)
+			continue;
+		pending[i].request = *request;
+		pending[i].arrived_us = arrived_us;
+		pending[i].used = true;
+		return;
+	}
+	answer(request, TBTF_ANSWER_REFUSED, 0);
+}
+
+static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct tbtf_request request;
+	int err;
+
+	(void)source;
+	(void)data;
+	while (!(err = tbtf_kernel_read(fd, &request)))
+		receive(&request);
+	if (err == -EAGAIN && !(revents & (EPOLLERR | EPOLLHUP)))
+		return 0;
+	tbtf_err("the module talks to us no more: %s",
+		 err == -EAGAIN ? "it is not the helper any longer" : strerror(-err));
+	return sd_event_exit(event, EXIT_FAILED);
+}
+
+/* -- Giving back --------------------------------------------------------------- */
+
+static void left(int i, int status)
+{
+	struct tbtf_extent *extent = slot(i);
+	char name[TBTF_DEVICE_LEN];
+
+	tbtf_line_device(extent, name);
+	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
+		tbtf_notice("%s of %s is swap no more: %" PRIu64 " kB came back in %" PRId64 " ms", name, peer(i),
+			    borrower.used_kb[i], now_ms() - leaving.since_ms);
+		borrower.used_kb[i] = 0;
+		tbtf_extent_set(extent, TBTF_EXTENT_WASH);
+		tbtf_line_kick(borrower.line.to_lenders);
+		return;
+	}
+	if (WIFSIGNALED(status))
+		tbtf_warning("%s of %s stays swap: the swapoff was killed (signal %d)", name, peer(i),
+			     WTERMSIG(status));
+	else
+		tbtf_warning("%s of %s stays swap: %s", name, peer(i), strerror(WEXITSTATUS(status)));
+	extent->retry_ms = now_ms() + RETRY_MS;
+	tbtf_extent_set(extent, TBTF_EXTENT_ATTACHED);
+}
+
+static void look(void);
+
+static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
+{
+	int i = leaving.slot, status;
+
+	(void)source;
+	(void)data;
+	leaving.slot = -1;
+	if (info->si_code == CLD_EXITED)
+		status = (info->si_status & 0xff) << 8;
+	else
+		status = info->si_status & 0x7f;
+	left(i, status);
+	look();
+	return 0;
+}
+
+static void leave(int i, const char *why)
+{
+	char name[TBTF_DEVICE_LEN];
+	int err;
+
+	tbtf_line_device(slot(i), name);
+	tbtf_info("%s of %s, %" PRIu64 " kB in use, is to be swap no more: %s", name, peer(i),
+		  borrower.used_kb[i], why);
+	leaving.since_ms = now_ms();
+	leaving.pid = tbtf_swap_off(name);
+	if (leaving.pid < 0) {
+		tbtf_warning("cannot fork for a swapoff: %s", strerror(-leaving.pid));
+		slot(i)->retry_ms = now_ms() + RETRY_MS;
+		return;
+	}
+	leaving.slot = i;
+	tbtf_extent_set(slot(i), TBTF_EXTENT_LEAVING);
+	err = sd_event_add_child(event, NULL, leaving.pid, WEXITED, on_child, NULL);
+	if (err < 0) {
+		tbtf_err("cannot wait for a child: %s", strerror(-err));
+		(void)sd_event_exit(event, EXIT_FAILED);
+	}
+}
+
+/* An extent that must go: its lender wants it, or has lost it. */
+static int find_unwanted(void)
+{
+	int64_t now = now_ms();
+	int best = -1;
+
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		if (tbtf_extent_state(slot(i)) != TBTF_EXTENT_ATTACHED || slot(i)->retry_ms > now)
+			continue;
+		if (slot(i)->lost)
+			return i;
+		if (slot(i)->revoked && (best < 0 || borrower.used_kb[i] < borrower.used_kb[best]))
+			best = i;
+	}
+	return best;
+}
+
+/* What other swap has room for, of what is connected and may stay. */
+static uint64_t elsewhere_kb(int but)
+{
+	uint64_t kb = 0;
+
+	for (int i = 0; i < TBTF_EXTENTS; i++)
+		if (i != but && tbtf_extent_state(slot(i)) == TBTF_EXTENT_ATTACHED &&
+		    !slot(i)->dead && !slot(i)->revoked && !slot(i)->lost &&
+		    slot(i)->kb > borrower.used_kb[i])
+			kb += slot(i)->kb - borrower.used_kb[i];
+	return kb;
+}
+
+/* Room for the pages of an extent: in memory, in other extents, or in one more. */
+static bool make_room(int i, const struct tbtf_room *room)
+{
+	uint64_t used = borrower.used_kb[i];
+
+	if (tbtf_extent_fits(used, room) || elsewhere_kb(i) >= used)
+		return true;
+	while (elsewhere_kb(i) < used && attach_some(1))
+		;
+	return elsewhere_kb(i) >= used;
+}
+
+static void give_back(const struct tbtf_room *room)
+{
+	struct tbtf_use use[TBTF_EXTENTS];
+	int pressure = tbtf_memory_pressure(), i;
+	int64_t now = now_ms();
+
+	for (i = 0; i < TBTF_EXTENTS; i++) {
+		use[i].attached = tbtf_extent_state(slot(i)) == TBTF_EXTENT_ATTACHED &&
+				  slot(i)->retry_ms <= now;
+		use[i].used_kb = borrower.used_kb[i];
+		use[i].attached_s = slot(i)->attached_s;
+	}
+	i = tbtf_extent_emptiest(use, TBTF_EXTENTS);
+	if (i >= 0 && stopping && tbtf_extent_fits(use[i].used_kb, room)) {
+		leave(i, "tbtfd stops");
+		return;
+	}
+	if (i < 0 || pressure >= LOW_PRESSURE || !tbtf_extent_fits(use[i].used_kb, room)) {
+		borrower.low_since_ms = 0;
+		return;
+	}
+	if (!borrower.low_since_ms)
+		borrower.low_since_ms = now;
+	if (now - borrower.low_since_ms >=
+		 (int64_t)borrower.line.conf->borrow.give_back_after_s * 1000)
+		leave(i, "there is room for its pages");
+}
+
+/* -- What else has to be looked at ---------------------------------------------- */
+
+static void tell_lost(int i)
+{
+	char name[TBTF_DEVICE_LEN];
+
+	if (tbtf_extent_state(slot(i)) != TBTF_EXTENT_ATTACHED || !slot(i)->lost || slot(i)->retry_ms)
+		return;
+	slot(i)->retry_ms = 1;
+	tbtf_line_device(slot(i), name);
+	tbtf_err("%s has lost what it held: %" PRIu64 " kB in %s are gone, and processes that touch them get SIGBUS",
+		 peer(i), borrower.used_kb[i], name);
+}
+
+/* Extents that nobody uses and nobody shall. */
+static void drop_unwanted(void)
+{
+	bool any = false;
+
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		if (tbtf_extent_state(slot(i)) != TBTF_EXTENT_READY ||
+		    !(slot(i)->revoked || slot(i)->lost || stopping))
+			continue;
+		tbtf_extent_set(slot(i), TBTF_EXTENT_DROP);
+		any = true;
+	}
+	if (any)
+		tbtf_line_kick(borrower.line.to_lenders);
+}
+
+/* What /proc/swaps says of ours. One that somebody else took away is swap no more. */
+static void read_swaps(void)
+{
+	static struct tbtf_swap swap[SWAPS_MAX];
+	int n = tbtf_swap_list(swap, SWAPS_MAX);
+
+	if (n < 0)
+		return;
+	if (n > SWAPS_MAX)
+		n = SWAPS_MAX;
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		int state = tbtf_extent_state(slot(i)), j;
+		char name[TBTF_DEVICE_LEN];
+
+		if (state != TBTF_EXTENT_ATTACHED && state != TBTF_EXTENT_LEAVING)
+			continue;
+		tbtf_line_device(slot(i), name);
+		for (j = 0; j < n && strcmp(swap[j].device, name); j++)
+			;
+		if (j < n) {
+			/* While it leaves, what it had when it began is what is told. */
+			if (state == TBTF_EXTENT_ATTACHED)
+				borrower.used_kb[i] = swap[j].used_kb;
+		} else if (state == TBTF_EXTENT_ATTACHED) {
+			tbtf_notice("%s of %s is swap no more: somebody else's swapoff", name, peer(i));
+			borrower.used_kb[i] = 0;
+			tbtf_extent_set(slot(i), TBTF_EXTENT_WASH);
+			tbtf_line_kick(borrower.line.to_lenders);
+		}
+	}
+}
+
+static void take_ballast(const struct tbtf_room *room)
+{
+	uint64_t kb = borrower.ballast_kb;
+
+	if (!tbtf_memory_ballast_held() && !stopping && tbtf_extent_fits(2 * kb, room))
+		(void)tbtf_memory_ballast(kb);
+}
+
+static unsigned int attached(void)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		int state = tbtf_extent_state(slot(i));
+
+		n += state == TBTF_EXTENT_ATTACHED || state == TBTF_EXTENT_LEAVING;
+	}
+	return n;
+}
+
+static void tell_status(void)
+{
+	static uint64_t told_kb = UINT64_MAX;
+	static unsigned int told_n = UINT32_MAX;
+	unsigned int n = attached();
+	uint64_t ready = 0;
+	char text[128];
+
+	for (int i = 0; i < TBTF_EXTENTS; i++)
+		if (tbtf_extent_state(slot(i)) == TBTF_EXTENT_READY)
+			ready += slot(i)->kb;
+	if (ready == told_kb && n == told_n)
+		return;
+	told_kb = ready;
+	told_n = n;
+	(void)snprintf(text, sizeof(text), "STATUS=%" PRIu64 " of %" PRIu64 " kB ready, %u extents in use",
+		       ready, borrower.line.conf->borrow.credit_kb, n);
+	(void)sd_notify(0, text);
+}
+
+static void stop_if_done(void)
+{
+	char name[TBTF_DEVICE_LEN];
+
+	if (!stopping || leaving.slot >= 0)
+		return;
+	/* What could be brought back was: leave() would be at it. */
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		if (tbtf_extent_state(slot(i)) != TBTF_EXTENT_ATTACHED)
+			continue;
+		tbtf_line_device(slot(i), name);
+		tbtf_warning("%s of %s stays swap, with %" PRIu64 " kB: %s; it will be found again",
+			     name, peer(i), borrower.used_kb[i],
+			     impatient ? "told twice to stop" : "they do not fit into memory");
+	}
+	(void)sd_event_exit(event, EXIT_OK);
+}
+
+/* All that is decided without being asked. */
+static void look(void)
+{
+	struct tbtf_room room;
+	int i;
+
+	read_swaps();
+	drop_unwanted();
+	for (i = 0; i < TBTF_EXTENTS; i++)
+		tell_lost(i);
+	if (!tbtf_memory_room(&room)) {
+		take_ballast(&room);
+		i = leaving.slot < 0 ? find_unwanted() : -1;
+		if (i >= 0 && (slot(i)->lost || make_room(i, &room)))
+			leave(i, slot(i)->lost ? "it is lost" : "its lender wants it back");
+		if (leaving.slot < 0 && !impatient)
+			give_back(&room);
+	}
+	tell_status();
+	stop_if_done();
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *data)
+{
+	uint64_t now;
+
+	(void)usec;
+	(void)data;
+	serve_pending();
+	look();
+	(void)sd_event_now(event, CLOCK_MONOTONIC, &now);
+	return sd_event_source_set_time(source, now + TICK_US);
+}
+
+static int on_line(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	uint64_t count;
+
+	(void)source;
+	(void)revents;
+	(void)data;
+	if (read(fd, &count, sizeof(count)) < 0)
+		return 0;
+	serve_pending();
+	look();
+	return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	(void)source;
+	(void)data;
+	if (stopping) {
+		impatient = true;
+		if (leaving.slot >= 0)
+			(void)kill(leaving.pid, SIGKILL);
+	} else {
+		tbtf_notice("told to stop (signal %u)", info->ssi_signo);
+		(void)sd_notify(0, "STOPPING=1");
+		stopping = true;
+		borrower.line.stopping = true;
+		/* From here on the module has no helper: its ladder skips this rung at once. */
+		serve_pending();
+		(void)close(device);
+		device = -1;
+		tbtf_memory_ballast_free();
+	}
+	look();
+	return 0;
+}
+
+/* -- Beginning and end ------------------------------------------------------------ */
+
+static int open_module(void)
+{
+	device = tbtf_kernel_open(TBTF_RUNG_STEAL);
+	switch (device) {
+	case -ENOENT:
+	case -ENODEV:
+	case -ENXIO:
+		tbtf_err("there is no /dev/tbtf: modprobe tbtf");
+		return EXIT_NO_MODULE;
+	case -ENOTTY:
+		tbtf_err("the module that is loaded is too old: it asks nobody for memory");
+		return EXIT_NO_MODULE;
+	case -EBUSY:
+		tbtf_err("the module has a helper already: is another tbtfd running?");
+		return EXIT_FAILED;
+	case -EPERM:
+	case -EACCES:
+		tbtf_err("not permitted to use /dev/tbtf: %s", strerror(-device));
+		return EXIT_NOT_PERMITTED;
+	default:
+		if (device >= 0)
+			return EXIT_OK;
+		tbtf_err("cannot be the module's helper: %s", strerror(-device));
+		return EXIT_FAILED;
+	}
+}
+
+static int open_events(void)
+{
+	sd_event_source *kernel, *tick;
+	sigset_t mine;
+	int err;
+
+	(void)sigemptyset(&mine);
+	(void)sigaddset(&mine, SIGTERM);
+	(void)sigaddset(&mine, SIGINT);
+	(void)sigaddset(&mine, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &mine, NULL);
+	err = sd_event_new(&event);
+	if (err >= 0)
+		err = sd_event_add_io(event, &kernel, device, EPOLLIN, on_kernel, NULL);
+	if (err >= 0)	/* before anything else that is waiting */
+		err = sd_event_source_set_priority(kernel, SD_EVENT_PRIORITY_IMPORTANT);
+	if (err >= 0)
+		err = sd_event_add_io(event, NULL, borrower.line.to_main, EPOLLIN, on_line, NULL);
+	if (err >= 0)
+		err = sd_event_add_signal(event, NULL, SIGTERM, on_signal, NULL);
+	if (err >= 0)
+		err = sd_event_add_signal(event, NULL, SIGINT, on_signal, NULL);
+	if (err >= 0)
+		err = sd_event_add_time_relative(event, &tick, CLOCK_MONOTONIC, 0, 0, on_tick, NULL);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(tick, SD_EVENT_ON);
+	if (err < 0)
+		tbtf_err("cannot wait for events: %s", strerror(-err));
+	return err < 0 ? err : 0;
+}
+
+static int open_line(const struct tbtf_conf *conf)
+{
+	struct tbtf_line *line = &borrower.line;
+
+	line->conf = conf;
+	line->extent_kb = tbtf_extent_size(conf->borrow.credit_kb, conf->borrow.extent_kb);
+	line->to_main = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	line->to_lenders = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (line->to_main < 0 || line->to_lenders < 0) {
+		tbtf_err("cannot make an eventfd: %s", strerror(errno));
+		return -errno;
+	}
+	(void)pthread_mutex_init(&line->view_lock, NULL);
+	line->asked = 1;
+	for (size_t i = 0; i < TBTF_EXTENTS; i++)
+		line->extent[i].index = line->extent[i].fd = -1;
+	return tbtf_line_find(line);
+}
+
+/* What has to be true before anything is borrowed. */
+static int prepare(const struct tbtf_conf *conf)
+{
+	struct tbtf_room room;
+	int err;
+
+	if (mkdir(TBTF_RUN_DIR, 0750) && errno != EEXIST) {
+		tbtf_err("cannot make %s: %s", TBTF_RUN_DIR, strerror(errno));
+		return -errno;
+	}
+	err = tbtf_memory_lock();
+	if (!err)
+		err = tbtf_memory_first();
+	if (err)
+		return err;
+	err = tbtf_memory_raise(conf->borrow.min_free_kb);
+	if (err)
+		return err;
+	err = tbtf_memory_room(&room);
+	if (err)
+		return err;
+	borrower.ballast_kb = tbtf_extent_ballast(room.total_kb, room.min_free_kb,
+						  sysconf(_SC_NPROCESSORS_ONLN),
+						  conf->borrow.ballast_kb);
+	err = tbtf_memory_ballast(borrower.ballast_kb);
+	if (err)
+		tbtf_err("cannot take a ballast of %" PRIu64 " kB: %s", borrower.ballast_kb,
+			 strerror(-err));
+	else
+		tbtf_debug("ballast: %" PRIu64 " kB", borrower.ballast_kb);
+	return err;
+}
+
+static int plan(const struct tbtf_conf *conf)
+{
+	uint64_t extent_kb = tbtf_extent_size(conf->borrow.credit_kb, conf->borrow.extent_kb);
+	struct tbtf_room room;
+	uint64_t min_free_kb;
+
+	if (tbtf_memory_room(&room)) {
+		tbtf_err("cannot read /proc/meminfo");
+		return EXIT_FAILED;
+	}
+	min_free_kb = tbtf_extent_min_free(room.total_kb, conf->borrow.min_free_kb);
+	tbtf_info("dry run: would lock itself in memory, with a ballast of %" PRIu64 " kB",
+		  tbtf_extent_ballast(room.total_kb, min_free_kb, sysconf(_SC_NPROCESSORS_ONLN),
+				      conf->borrow.ballast_kb));
+	tbtf_info("dry run: would have vm.min_free_kbytes at %" PRIu64 " or more, which is %" PRIu64,
+		  min_free_kb, room.min_free_kb);
+	tbtf_info("dry run: would keep %" PRIu64 " kB ready, in extents of up to %" PRIu64 " kB, each a swap device of priority %" PRIu64,
+		  conf->borrow.credit_kb, extent_kb, conf->borrow.priority);
+	for (size_t i = 0; i < conf->peers; i++)
+		tbtf_info("dry run: would ask %s at %s", conf->peer[i].name,
+			  conf->peer[i].address.text);
+	return EXIT_OK;
+}
+
+/**
+ * tbtf_borrow_run() - be the borrower
+ * @conf: the configuration, checked
+ * @dry_run: only say what would be done
+ *
+ * Context: until a signal says to stop.
+ * Return: an exit code.
+ */
+int tbtf_borrow_run(const struct tbtf_conf *conf, bool dry_run)
+{
+	int code, err;
+
+	if (dry_run)
+		return plan(conf);
+	code = open_module();
+	if (code)
+		return code;
+	if (prepare(conf) || open_line(conf))
+		return EXIT_FAILED;
+	if (open_events() || tbtf_control_open(event, &borrower))
+		return EXIT_FAILED;
+	if (tbtf_lenders_start(&borrower.line))
+		return EXIT_FAILED;
+	(void)sd_notify(0, "READY=1");
+	tbtf_info("ready: %" PRIu64 " kB wanted, in extents of up to %" PRIu64 " kB, from %zu lenders",
+		  conf->borrow.credit_kb, borrower.line.extent_kb, conf->peers);
+	err = sd_event_loop(event);
+	tbtf_lenders_stop(&borrower.line);
+	tbtf_control_close();
+	if (!attached())
+		(void)tbtf_memory_restore();
+	else
+		tbtf_notice("vm.min_free_kbytes stays raised while extents are swap");
+	return err < 0 ? EXIT_FAILED : err;
+}

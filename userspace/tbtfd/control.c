@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tbtf - the borrower's control socket: who lent what, since when, how fast
+ *
+ * Copyright (C) 2026 The tbtf authors
+ *
+ * A line of JSON is asked, {"type":"status"}, and one is answered; then the connection
+ * is closed. Only root may ask. Nothing here waits: an answer is smaller than what a
+ * socket holds, and who does not read it does not get it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "borrow.h"
+#include "log.h"
+#include "memory.h"
+
+/* Those who have connected and not asked yet. More wait in the queue of the socket. */
+#define CLIENTS		8
+#define QUESTION_MAX	256
+
+static struct tbtf_borrower *borrower;
+static sd_event *event;
+static sd_event_source *clients[CLIENTS];
+static int listener = -1;
+
+static void put(struct json_object *to, const char *key, struct json_object *value)
+{
+	(void)json_object_object_add(to, key, value);
+}
+
+static void put_number(struct json_object *to, const char *key, uint64_t value)
+{
+	put(to, key, json_object_new_uint64(value));
+}
+
+static struct json_object *extents(void)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		const struct tbtf_extent *extent = &borrower->line.extent[i];
+		int state = tbtf_extent_state(extent);
+		struct json_object *one;
+		char name[TBTF_DEVICE_LEN];
+
+		if (state == TBTF_EXTENT_NONE)
+			continue;
+		one = json_object_new_object();
+		tbtf_line_device(extent, name);
+		put(one, "device", json_object_new_string(extent->index < 0 ? "" : name));
+		put(one, "lender", json_object_new_string(tbtf_line_peer(&borrower->line, extent)));
+		put(one, "state", json_object_new_string(tbtf_extent_word(state)));
+		put_number(one, "kb", extent->kb);
+		put_number(one, "used_kb", borrower->used_kb[i]);
+		put_number(one, "leased", extent->leased_s);
+		put_number(one, "attached", extent->attached_s);
+		put(one, "connected", json_object_new_boolean(!extent->dead));
+		put(one, "revoked", json_object_new_boolean(extent->revoked));
+		put(one, "lost", json_object_new_boolean(extent->lost));
+		(void)json_object_array_add(list, one);
+	}
+	return list;
+}
+
+static uint64_t lent_kb(size_t peer, bool in_use)
+{
+	uint64_t kb = 0;
+
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		const struct tbtf_extent *extent = &borrower->line.extent[i];
+
+		if (tbtf_extent_state(extent) != TBTF_EXTENT_NONE && extent->peer == peer)
+			kb += in_use ? borrower->used_kb[i] : extent->kb;
+	}
+	return kb;
+}
+
+static struct json_object *lenders(void)
+{
+	struct json_object *list = json_object_new_array();
+	struct tbtf_line *line = &borrower->line;
+
+	for (size_t i = 0; i < line->conf->peers; i++) {
+		struct json_object *one = json_object_new_object();
+		struct tbtf_lender_view view;
+
+		(void)pthread_mutex_lock(&line->view_lock);
+		view = line->view[i];
+		(void)pthread_mutex_unlock(&line->view_lock);
+		put(one, "name", json_object_new_string(line->conf->peer[i].name));
+		put(one, "address", json_object_new_string(line->conf->peer[i].address.text));
+		put(one, "connected", json_object_new_boolean(view.connected));
+		put_number(one, "since", view.since_s);
+		put_number(one, "latency_us", view.latency_us);
+		put_number(one, "offer_kb", view.offer_kb);
+		put(one, "may_swap", json_object_new_boolean(view.may_swap));
+		put_number(one, "lent_kb", lent_kb(i, false));
+		put_number(one, "used_kb", lent_kb(i, true));
+		put(one, "why", json_object_new_string(view.why));
+		(void)json_object_array_add(list, one);
+	}
+	return list;
+}
+
+static struct json_object *status(void)
+{
+	struct json_object *all = json_object_new_object();
+	uint64_t ready = 0, attached = 0, used = 0;
+
+	for (int i = 0; i < TBTF_EXTENTS; i++) {
+		const struct tbtf_extent *extent = &borrower->line.extent[i];
+		int state = tbtf_extent_state(extent);
+
+		if (state == TBTF_EXTENT_READY)
+			ready += extent->kb;
+		if (state == TBTF_EXTENT_ATTACHED || state == TBTF_EXTENT_LEAVING) {
+			attached += extent->kb;
+			used += borrower->used_kb[i];
+		}
+	}
+	put(all, "node", json_object_new_string(borrower->line.conf->node));
+	put_number(all, "credit_kb", borrower->line.conf->borrow.credit_kb);
+	put_number(all, "ready_kb", ready);
+	put_number(all, "attached_kb", attached);
+	put_number(all, "used_kb", used);
+	put(all, "ballast", json_object_new_boolean(tbtf_memory_ballast_held()));
+	put_number(all, "requests", borrower->requests);
+	put_number(all, "granted", borrower->granted);
+	put_number(all, "refused", borrower->refused);
+	put_number(all, "granted_kb", borrower->granted_kb);
+	put_number(all, "last_grant_us", borrower->last_us);
+	put(all, "lenders", lenders());
+	put(all, "extents", extents());
+	return all;
+}
+
+static bool asks_status(const char *line)
+{
+	struct json_object *question = json_tokener_parse(line), *type;
+	bool right;
+
+	right = question && json_object_is_type(question, json_type_object) &&
+		json_object_object_get_ex(question, "type", &type) &&
+		json_object_is_type(type, json_type_string) &&
+		!strcmp(json_object_get_string(type), "status");
+	(void)json_object_put(question);
+	return right;
+}
+
+static void reply(int fd, const char *line)
+{
+	struct json_object *all = NULL;
+	const char *text = "{\"error\":\"the question is {\\\"type\\\":\\\"status\\\"}\"}";
+
+	if (asks_status(line)) {
+		all = status();
+		text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN);
+	}
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) >= 0 &&
+	    send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		tbtf_debug("control socket: an answer was not taken");
+	(void)json_object_put(all);
+}
+
+static int on_client(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	char line[QUESTION_MAX];
+	ssize_t len = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
+	size_t i = (size_t)(uintptr_t)data;
+
+	(void)revents;
+	if (len > 0) {
+		line[len] = 0;
+		line[strcspn(line, "\n")] = 0;
+		reply(fd, line);
+	}
+	(void)close(fd);
+	clients[i] = sd_event_source_disable_unref(source);
+	return 0;
+}
+
+static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	static size_t next;
+
+	(void)source;
+	(void)revents;
+	(void)data;
+	if (client < 0)
+		return 0;
+	/* The oldest who has asked nothing makes room. */
+	next = (next + 1) % CLIENTS;
+	if (clients[next]) {
+		(void)close(sd_event_source_get_io_fd(clients[next]));
+		clients[next] = sd_event_source_disable_unref(clients[next]);
+	}
+	if (sd_event_add_io(event, &clients[next], client, EPOLLIN, on_client,
+			    (void *)(uintptr_t)next) < 0)
+		(void)close(client);
+	else
+		(void)sd_event_source_set_priority(clients[next], SD_EVENT_PRIORITY_IDLE);
+	return 0;
+}
+
+/**
+ * tbtf_control_open() - listen
+ * @loop: the event loop
+ * @whose: what is told
+ *
+ * Return: 0; or what is not possible, which has been said.
+ */
+int tbtf_control_open(sd_event *loop, struct tbtf_borrower *whose)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = TBTF_BORROW_SOCKET };
+	mode_t before;
+	int err = 0;
+
+	borrower = whose;
+	event = loop;
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener < 0)
+		err = -errno;
+	(void)unlink(TBTF_BORROW_SOCKET);
+	before = umask(0177);
+	if (!err && (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 16)))
+		err = -errno;
+	(void)umask(before);
+	if (!err)
+		err = sd_event_add_io(event, NULL, listener, EPOLLIN, on_listener, NULL);
+	if (err < 0)
+		tbtf_err("cannot listen at %s: %s", TBTF_BORROW_SOCKET, strerror(-err));
+	return err < 0 ? err : 0;
+}
+
+/**
+ * tbtf_control_close() - listen no more
+ */
+void tbtf_control_close(void)
+{
+	(void)close(listener);
+	(void)unlink(TBTF_BORROW_SOCKET);
+}
