@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tbtf - the memory that is lent, one store a lease
+ *
+ * Copyright (C) 2026 The tbtf authors
+ */
+#ifndef _TBTFD_STORE_H
+#define _TBTFD_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a bit of @written stands for; that of every machine tbtf knows, or part of it. */
+#define TBTF_STORE_PAGE	4096U
+
+/**
+ * struct tbtf_store - the memory of one lease
+ * @base: where it is mapped
+ * @size: bytes, whole pages
+ * @fd: the memfd behind it
+ * @written: a bit a page: it may hold something else than zeroes
+ * @refs: the lease has one, and each connection that serves it
+ */
+struct tbtf_store {
+	char *base;
+	uint64_t size;
+	int fd;
+	_Atomic uint64_t *written;
+	atomic_uint refs;
+};
+
+int tbtf_store_new(struct tbtf_store **ret, uint64_t size);
+struct tbtf_store *tbtf_store_get(struct tbtf_store *store);
+void tbtf_store_put(struct tbtf_store *store);
+void tbtf_store_end(struct tbtf_store *store);
+int tbtf_store_prepay(struct tbtf_store *store, uint64_t from, uint64_t to);
+uint64_t tbtf_store_held(const struct tbtf_store *store);
+
+void tbtf_store_writing(struct tbtf_store *store, uint64_t offset, uint64_t len);
+void tbtf_store_trim(struct tbtf_store *store, uint64_t offset, uint64_t len);
+void tbtf_store_zero(struct tbtf_store *store, uint64_t offset, uint64_t len, bool keep);
+void tbtf_store_cache(struct tbtf_store *store, uint64_t offset, uint64_t len);
+uint64_t tbtf_store_extent(const struct tbtf_store *store, uint64_t offset, uint64_t end,
+			   bool *ret_written);
+
+#endif /* _TBTFD_STORE_H */
