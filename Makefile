@@ -231,8 +231,8 @@ vm-style: kernel-found kselftest
 PACKAGES := gcc libc6-dev make kmod cpio xz-utils perl pkg-config sparse groff-base busybox-static \
 	e2fsprogs qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole \
 	clang bpftool libbpf-dev libelf-dev zlib1g-dev libncurses-dev tmux lz4 procps nbdkit \
-	nbd-client
-	libsystemd-dev libjson-c-dev libnl-genl-3-dev libinih-dev libssl-dev
+	nbd-client libsystemd-dev libjson-c-dev libnl-genl-3-dev libinih-dev libssl-dev \
+	libnbd-bin qemu-utils fio
 
 # For a kernel of another release: its root needs mmdebstrap.
 KERNEL_PACKAGES := mmdebstrap

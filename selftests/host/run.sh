@@ -50,6 +50,7 @@ build()
 	make -s -C userspace OUT="$OUT" VERSION=test CFLAGS="-O1 -g $SANITIZE" \
 		LDFLAGS="$SANITIZE" "$OUT/libtbtf.a" "$OUT/libtbtf.so.1" "$OUT/tbtf" \
 		"$OUT/tbtf-off" "$OUT/tbtfd" > "$tmp/build" 2>&1 &&
+	make -s -C userspace OUT="$OUT/plain" CFLAGS=-O0 "$OUT/plain/tbtfd" >> "$tmp/build" 2>&1 &&
 	build_unit >> "$tmp/build" 2>&1 &&
 	build_tbtfd nbd_client nbd-client >> "$tmp/build" 2>&1 &&
 	build_tbtfd extent extent swap conf >> "$tmp/build" 2>&1 &&
@@ -57,6 +58,7 @@ build()
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
 	build_pure request request ladder >> "$tmp/build" 2>&1 &&
 	build_pure episode slots ladder request >> "$tmp/build" 2>&1 &&
+	build_tbtfd ledger ledger conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd peer peer conf >> "$tmp/build" 2>&1
 }
 
@@ -115,6 +117,9 @@ echo "TAP version 13"
 		part report selftests/host/report.sh
 		part why selftests/host/why.sh
 		part tbtfd selftests/host/tbtfd.sh
+		part unit_ledger "$OUT/unit_ledger"
+		part lend selftests/host/lend.sh
+		part "lend without sanitizers" env OUT="$OUT/plain" selftests/host/lend.sh
 		part unit_peer "$OUT/unit_peer"
 		part unit_extent "$OUT/unit_extent"
 		part unit_nbd_client "$OUT/unit_nbd_client"

@@ -22,5 +22,6 @@ enum {
 struct tbtf_conf;
 
 int tbtf_borrow_run(const struct tbtf_conf *conf, bool dry_run);
+int tbtf_lend(const struct tbtf_conf *conf, bool dry_run);
 
 #endif /* _TBTFD_DAEMON_H */

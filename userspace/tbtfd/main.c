@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "daemon.h"
 #include "log.h"
+#include "self.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -28,7 +29,7 @@ static const struct role roles[] = {
 	{ "borrow", "tbtfd borrow", "keep memory of other nodes ready for a steal",
 	  tbtf_conf_check_borrow, tbtf_borrow_run },
 	{ "lend", "tbtfd lend", "lend memory of this node to others",
-	  tbtf_conf_check_lend, NULL },
+	  tbtf_conf_check_lend, tbtf_lend },
 };
 
 static void usage(FILE *out)
@@ -41,6 +42,7 @@ static void usage(FILE *out)
 		"  --config FILE      read FILE instead of %s\n"
 		"  --check-config     say whether it is right, and do nothing else\n"
 		"  --dry-run          say what would be done, and change nothing\n"
+		"  --trial            lend without the rights that keep a lender alive\n"
 		"  --verbose          say more\n"
 		"  --help             this\n"
 		"  --version          the version\n"
@@ -103,6 +105,7 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'C' },
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "trial", no_argument, NULL, 't' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -114,7 +117,7 @@ int main(int argc, char **argv)
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":c:nvhV", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":c:ntvhV", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			path = optarg;
@@ -124,6 +127,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			dry_run = true;
+			break;
+		case 't':
+			tbtf_self_trial();
 			break;
 		case 'v':
 			tbtf_log_verbose();

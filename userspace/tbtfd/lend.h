@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tbtf - the lender: what its files share
+ *
+ * Copyright (C) 2026 The tbtf authors
+ */
+#ifndef _TBTFD_LEND_H
+#define _TBTFD_LEND_H
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "conf.h"
+#include "ledger.h"
+#include "nbd-server.h"
+#include "peer.h"
+#include "tls.h"
+
+struct tbtf_lend_client;
+
+/**
+ * struct tbtf_lender - all of it; the loop's thread has it for itself
+ * @conf: the configuration
+ * @event: the loop
+ * @ledger: who has what
+ * @memory: how the node is, not older than a second
+ * @nbd: who serves it
+ * @tls: NULL: encryption = none
+ * @clients: control connections
+ * @client_count: how many
+ * @told_kb: the offer that was last told to all
+ */
+struct tbtf_lender {
+	const struct tbtf_conf *conf;
+	sd_event *event;
+	struct tbtf_ledger ledger;
+	struct tbtf_memory memory;
+	struct tbtf_nbd_server nbd;
+	struct tbtf_tls *tls;
+	struct tbtf_lend_client *clients;
+	unsigned int client_count;
+	uint64_t told_kb;
+};
+
+uint64_t tbtf_lend_now(void);
+bool tbtf_lend_look(struct tbtf_lender *lender);
+void tbtf_lend_end(struct tbtf_lender *lender, struct tbtf_lease *lease, const char *why);
+
+/* lend-client.c */
+void tbtf_lend_take(struct tbtf_lender *lender, int fd);
+void tbtf_lend_tick(struct tbtf_lender *lender);
+void tbtf_lend_tell_revoked(struct tbtf_lender *lender, const struct tbtf_lease *lease);
+void tbtf_lend_tell_offer(struct tbtf_lender *lender);
+void tbtf_lend_close(struct tbtf_lender *lender);
+
+#endif /* _TBTFD_LEND_H */
