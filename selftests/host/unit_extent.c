@@ -35,18 +35,22 @@ static void test_size(void)
 
 static void test_next(void)
 {
-	is("next: a whole extent", tbtf_extent_next(GIB, 128 * MIB, 0, 4 * GIB), 128 * MIB);
-	is("next: the line is whole", tbtf_extent_next(GIB, 128 * MIB, GIB, 4 * GIB), 0);
-	is("next: more than whole", tbtf_extent_next(GIB, 128 * MIB, 2 * GIB, 4 * GIB), 0);
-	is("next: the rest", tbtf_extent_next(GIB, 128 * MIB, GIB - 40 * MIB, 4 * GIB), 40 * MIB);
-	is("next: the rest in whole MiB", tbtf_extent_next(GIB, 128 * MIB, GIB - 40 * MIB + 1, 4 * GIB),
+	is("next: a whole extent", tbtf_extent_next(GIB, 128 * MIB, 0, 4 * GIB, 8), 128 * MIB);
+	is("next: the line is whole", tbtf_extent_next(GIB, 128 * MIB, GIB, 4 * GIB, 8), 0);
+	is("next: more than whole", tbtf_extent_next(GIB, 128 * MIB, 2 * GIB, 4 * GIB, 8), 0);
+	is("next: the rest", tbtf_extent_next(GIB, 128 * MIB, GIB - 40 * MIB, 4 * GIB, 8), 40 * MIB);
+	is("next: the rest in whole MiB", tbtf_extent_next(GIB, 128 * MIB, GIB - 40 * MIB + 1, 4 * GIB, 8),
 	   40 * MIB);
-	is("next: a rest too small is made larger", tbtf_extent_next(GIB, 128 * MIB, GIB - 4, 4 * GIB),
+	is("next: a rest too small is made larger", tbtf_extent_next(GIB, 128 * MIB, GIB - 4, 4 * GIB, 8),
 	   TBTF_EXTENT_MIN_KB);
-	is("next: what the lender has", tbtf_extent_next(GIB, 128 * MIB, 0, 50 * MIB + 5), 50 * MIB);
-	is("next: a lender that has too little", tbtf_extent_next(GIB, 128 * MIB, 0, TBTF_EXTENT_MIN_KB - 1), 0);
+	is("next: what the lender has", tbtf_extent_next(GIB, 128 * MIB, 0, 50 * MIB + 5, 8), 50 * MIB);
+	is("next: into two slots", tbtf_extent_next(GIB, 128 * MIB, 0, 4 * GIB, 2), 512 * MIB);
+	is("next: into the last", tbtf_extent_next(GIB, 128 * MIB, 100 * MIB, 4 * GIB, 1), 924 * MIB);
+	is("next: into the last, of what there is", tbtf_extent_next(GIB, 128 * MIB, 0, 64 * MIB, 1), 64 * MIB);
+	is("next: no slot", tbtf_extent_next(GIB, 128 * MIB, 0, 4 * GIB, 0), 0);
+	is("next: a lender that has too little", tbtf_extent_next(GIB, 128 * MIB, 0, TBTF_EXTENT_MIN_KB - 1, 8), 0);
 	is("next: too little, for a small rest too",
-	   tbtf_extent_next(GIB, 128 * MIB, GIB - 4, TBTF_EXTENT_MIN_KB - 1), 0);
+	   tbtf_extent_next(GIB, 128 * MIB, GIB - 4, TBTF_EXTENT_MIN_KB - 1, 8), 0);
 }
 
 static void test_lender(void)
@@ -123,13 +127,14 @@ static void test_emptiest(void)
 static void test_fits(void)
 {
 	struct tbtf_room room = { 16 * GIB, 2 * GIB, 64 * MIB };
-	uint64_t spare = GIB + 64 * MIB;
 
-	is("fits: with a sixteenth and what the kernel keeps to spare",
-	   tbtf_extent_fits(2 * GIB - spare - 1, &room), true);
-	is("fits: not with a page less", tbtf_extent_fits(2 * GIB - spare + 1, &room), false);
-	is("fits: nothing, in nothing to spare",
-	   tbtf_extent_fits(0, &(struct tbtf_room){ 16 * GIB, spare, 64 * MIB }), false);
+	is("fits: with a sixteenth to spare", tbtf_extent_fits(GIB, &room, TBTF_SPARE_MUCH), true);
+	is("fits: not with a page less", tbtf_extent_fits(GIB + 1, &room, TBTF_SPARE_MUCH), false);
+	is("fits: but with a sixty-fourth", tbtf_extent_fits(GIB + 1, &room, TBTF_SPARE_LITTLE), true);
+	is("fits: that too ends", tbtf_extent_fits(2 * GIB - 256 * MIB + 1, &room, TBTF_SPARE_LITTLE), false);
+	room.available_kb = 0;
+	is("fits: nothing always does", tbtf_extent_fits(0, &room, TBTF_SPARE_MUCH), true);
+	is("fits: a page does not", tbtf_extent_fits(4, &room, TBTF_SPARE_LITTLE), false);
 }
 
 static void test_min_free(void)

@@ -319,7 +319,7 @@ static bool make_room(int i, const struct tbtf_room *room)
 {
 	uint64_t used = borrower.used_kb[i];
 
-	if (tbtf_extent_fits(used, room) || elsewhere_kb(i) >= used)
+	if (tbtf_extent_fits(used, room, TBTF_SPARE_LITTLE) || elsewhere_kb(i) >= used)
 		return true;
 	while (elsewhere_kb(i) < used && attach_some(1))
 		;
@@ -339,11 +339,11 @@ static void give_back(const struct tbtf_room *room)
 		use[i].attached_s = slot(i)->attached_s;
 	}
 	i = tbtf_extent_emptiest(use, TBTF_EXTENTS);
-	if (i >= 0 && stopping && tbtf_extent_fits(use[i].used_kb, room)) {
+	if (i >= 0 && stopping && tbtf_extent_fits(use[i].used_kb, room, TBTF_SPARE_LITTLE)) {
 		leave(i, "tbtfd stops");
 		return;
 	}
-	if (i < 0 || pressure >= LOW_PRESSURE || !tbtf_extent_fits(use[i].used_kb, room)) {
+	if (i < 0 || pressure >= LOW_PRESSURE || !tbtf_extent_fits(use[i].used_kb, room, TBTF_SPARE_MUCH)) {
 		borrower.low_since_ms = 0;
 		return;
 	}
@@ -420,7 +420,7 @@ static void take_ballast(const struct tbtf_room *room)
 {
 	uint64_t kb = borrower.ballast_kb;
 
-	if (!tbtf_memory_ballast_held() && !stopping && tbtf_extent_fits(2 * kb, room))
+	if (!tbtf_memory_ballast_held() && !stopping && tbtf_extent_fits(2 * kb, room, TBTF_SPARE_MUCH))
 		(void)tbtf_memory_ballast(kb);
 }
 

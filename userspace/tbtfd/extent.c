@@ -65,16 +65,23 @@ uint64_t tbtf_extent_size(uint64_t credit_kb, uint64_t extent_kb)
  * @extent_kb: tbtf_extent_size()
  * @ready_kb: what is ready of it, or being built
  * @offer_kb: what the lender has
+ * @slots: how many extents there can still be
+ *
+ * When few can still be, as others are in use, they are made larger: what is missing
+ * has to fit into them.
  *
  * Return: KiB, whole MiB; 0: nothing, for the line is whole or the offer too small.
  */
 uint64_t tbtf_extent_next(uint64_t credit_kb, uint64_t extent_kb, uint64_t ready_kb,
-			  uint64_t offer_kb)
+			  uint64_t offer_kb, unsigned int slots)
 {
 	uint64_t kb = extent_kb;
 
-	if (ready_kb >= credit_kb)
+	if (ready_kb >= credit_kb || !slots)
 		return 0;
+	if (kb < (credit_kb - ready_kb + slots - 1) / slots)
+		kb = (credit_kb - ready_kb + slots - 1) / slots;
+	kb = (kb + 1023) / 1024 * 1024;
 	if (kb > credit_kb - ready_kb)
 		kb = (credit_kb - ready_kb + 1023) / 1024 * 1024;
 	if (kb > offer_kb)
@@ -196,17 +203,18 @@ int tbtf_extent_emptiest(const struct tbtf_use *use, size_t n)
  * tbtf_extent_fits() - is there room for pages that come back, and some to spare?
  * @used_kb: how much comes back
  * @room: the machine's memory
+ * @share: what is to spare: memory divided by this, TBTF_SPARE_*
  *
- * To spare: a sixteenth of memory and what the kernel keeps free for itself, for
- * otherwise what was brought back would be the reason for the next steal.
+ * What the kernel keeps free for itself is not in MemAvailable already. Nothing always
+ * fits.
  *
  * Return: whether.
  */
-bool tbtf_extent_fits(uint64_t used_kb, const struct tbtf_room *room)
+bool tbtf_extent_fits(uint64_t used_kb, const struct tbtf_room *room, unsigned int share)
 {
-	uint64_t spare = room->total_kb / 16 + room->min_free_kb;
+	uint64_t spare = room->total_kb / share;
 
-	return room->available_kb > spare && room->available_kb - spare >= used_kb;
+	return !used_kb || (room->available_kb > spare && room->available_kb - spare >= used_kb);
 }
 
 /**

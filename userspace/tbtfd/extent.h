@@ -92,6 +92,15 @@ static inline void tbtf_extent_set(struct tbtf_extent *extent, enum tbtf_extent_
 	atomic_store_explicit(&extent->state, state, memory_order_release);
 }
 
+/*
+ * What has to stay available when pages come back. What is given back for no other
+ * reason than that there is room must not be the reason for the next steal; when the
+ * daemon stops, or a lender waits, it is enough that the machine can go on: a swapoff
+ * for which there is no room after all is ended by the kernel, and costs nothing.
+ */
+#define TBTF_SPARE_MUCH		16
+#define TBTF_SPARE_LITTLE	64
+
 /* struct tbtf_offer - what a lender has, for the choice among them */
 struct tbtf_offer {
 	bool there;		/* connected, and has not just refused */
@@ -116,11 +125,11 @@ struct tbtf_room {
 const char *tbtf_extent_word(enum tbtf_extent_state state);
 uint64_t tbtf_extent_size(uint64_t credit_kb, uint64_t extent_kb);
 uint64_t tbtf_extent_next(uint64_t credit_kb, uint64_t extent_kb, uint64_t ready_kb,
-			  uint64_t offer_kb);
+			  uint64_t offer_kb, unsigned int slots);
 int tbtf_extent_lender(const struct tbtf_offer *offer, size_t n, uint32_t random);
 int tbtf_extent_pick(const struct tbtf_extent *extent, size_t n);
 int tbtf_extent_emptiest(const struct tbtf_use *use, size_t n);
-bool tbtf_extent_fits(uint64_t used_kb, const struct tbtf_room *room);
+bool tbtf_extent_fits(uint64_t used_kb, const struct tbtf_room *room, unsigned int share);
 uint64_t tbtf_extent_min_free(uint64_t total_kb, uint64_t said_kb);
 uint64_t tbtf_extent_ballast(uint64_t total_kb, uint64_t min_free_kb, unsigned int cpus,
 			     uint64_t said_kb);

@@ -301,15 +301,18 @@ static void drop(struct tbtf_extent *extent)
 	forget(extent);
 }
 
-static uint64_t ready_kb(size_t *ret_n)
+/* What is ready, and, if @soon, what will be as soon as it is emptied. */
+static uint64_t ready_kb(size_t *ret_n, bool soon)
 {
 	uint64_t kb = 0;
 
 	*ret_n = 0;
 	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
 		const struct tbtf_extent *extent = &the.line->extent[i];
+		int state = tbtf_extent_state(extent);
 
-		if (tbtf_extent_state(extent) != TBTF_EXTENT_READY || extent->revoked || extent->lost)
+		if (extent->revoked || extent->lost ||
+		    !(state == TBTF_EXTENT_READY || (soon && state == TBTF_EXTENT_WASH)))
 			continue;
 		kb += extent->kb;
 		++*ret_n;
@@ -326,7 +329,7 @@ static void now_ready(struct tbtf_extent *extent)
 	the.more[extent - the.line->extent].told_dead = false;
 	tbtf_extent_set(extent, TBTF_EXTENT_READY);
 	tbtf_line_kick(the.line->to_main);
-	kb = ready_kb(&n);
+	kb = ready_kb(&n, false);
 	tbtf_info("%" PRIu64 " kB of %s ready as /dev/nbd%d; credit line: %" PRIu64 " of %" PRIu64 " kB",
 		  extent->kb, tbtf_line_peer(the.line, extent), extent->index, kb,
 		  the.line->conf->borrow.credit_kb);
@@ -341,7 +344,7 @@ static void wash(struct tbtf_extent *extent)
 
 	disconnect(extent);
 	if (!lender || extent->lost || extent->revoked || the.line->stopping ||
-	    ready_kb(&n) >= the.line->conf->borrow.credit_kb || n >= TBTF_EXTENTS_READY) {
+	    ready_kb(&n, false) >= the.line->conf->borrow.credit_kb || n >= TBTF_EXTENTS_READY) {
 		drop(extent);
 		return;
 	}
@@ -379,12 +382,19 @@ static void refused(struct tbtf_lender *lender, const char *why)
 	tbtf_lender_show(lender, "%s", why);
 }
 
-static struct tbtf_extent *free_slot(void)
+static struct tbtf_extent *free_slot(unsigned int *ret_n)
 {
-	for (size_t i = 0; i < the.line->slots; i++)
-		if (tbtf_extent_state(&the.line->extent[i]) == TBTF_EXTENT_NONE)
-			return &the.line->extent[i];
-	return NULL;
+	struct tbtf_extent *first = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < the.line->slots; i++) {
+		if (tbtf_extent_state(&the.line->extent[i]) != TBTF_EXTENT_NONE)
+			continue;
+		if (!first)
+			first = &the.line->extent[i];
+		++*ret_n;
+	}
+	return first;
 }
 
 static void take(struct tbtf_lender *lender, struct tbtf_extent *extent)
@@ -418,7 +428,8 @@ static void take(struct tbtf_lender *lender, struct tbtf_extent *extent)
 static bool grow(void)
 {
 	struct tbtf_offer offer[TBTF_PEERS_MAX];
-	struct tbtf_extent *slot = free_slot();
+	unsigned int slots;
+	struct tbtf_extent *slot = free_slot(&slots);
 	struct tbtf_lender *lender;
 	int64_t now = tbtf_now_ms();
 	uint64_t ready, kb;
@@ -427,7 +438,7 @@ static bool grow(void)
 
 	if (the.line->stopping || !slot)
 		return false;
-	ready = ready_kb(&n);
+	ready = ready_kb(&n, true);
 	if (n >= TBTF_EXTENTS_READY)
 		return false;
 	for (size_t j = 0; j < the.n; j++) {
@@ -440,8 +451,11 @@ static bool grow(void)
 	if (i < 0)
 		return false;
 	lender = &the.lender[i];
+	/* Not more of them may be ready than half: what is in use needs slots, too. */
+	if (slots > TBTF_EXTENTS_READY - n)
+		slots = TBTF_EXTENTS_READY - n;
 	kb = tbtf_extent_next(the.line->conf->borrow.credit_kb, the.line->extent_kb, ready,
-			      lender->offer_kb);
+			      lender->offer_kb, slots);
 	if (!kb)
 		return false;
 	if (lease(lender, kb))
@@ -459,9 +473,11 @@ static void ask_offers(void)
 {
 	struct tbtf_peer_request request = { .type = TBTF_PEER_OFFER };
 	int64_t now = tbtf_now_ms();
+	unsigned int slots;
 	size_t n;
 
-	if (the.line->stopping || !free_slot() || ready_kb(&n) >= the.line->conf->borrow.credit_kb)
+	if (the.line->stopping || !free_slot(&slots) ||
+	    ready_kb(&n, true) >= the.line->conf->borrow.credit_kb)
 		return;
 	for (size_t i = 0; i < the.n; i++) {
 		struct tbtf_lender *lender = &the.lender[i];
