@@ -51,6 +51,7 @@ union tbtf_nbd_head {
  * @meta: base:allocation may be asked for
  * @meta_name: of this export
  * @requests: served so far
+ * @bulk: the last request was a large write, and more of them are likely
  * @in: what was received, NBD_IN bytes
  * @pos: how many of these are done with
  * @fill: how many of these there are
@@ -74,6 +75,7 @@ struct tbtf_nbd_conn {
 	bool no_zeroes, structured, meta;
 	char meta_name[NBD_NAME_LEN + 1];
 	uint64_t requests;
+	bool bulk;
 
 	char *in;
 	size_t pos, fill;

@@ -22,6 +22,11 @@
 
 /* So much that is to be sent, and the rest of the batch has to wait. */
 #define SEND_NOW	(512U << 10)
+/*
+ * Data of writes from this size on is better received where it belongs than copied
+ * there; for smaller ones a system call each costs more.
+ */
+#define BULK		(32U << 10)
 /* A read of nothing but holes, by pieces of this. */
 #define ZEROES		(64U << 10)
 
@@ -250,6 +255,28 @@ static int do_status(struct tbtf_nbd_conn *conn, const struct request *req)
 
 /* -- requests -------------------------------------------------------------------- */
 
+/* So many bytes. Nobody waits for us while we wait: what was done is answered before. */
+static int receive_all(struct tbtf_nbd_conn *conn, char *to, size_t len)
+{
+	ssize_t n;
+	int err;
+
+	while (len) {
+		n = tbtf_stream_recv_now(&conn->stream, to, len);
+		if (n == -EAGAIN) {
+			err = flush(conn);
+			if (err < 0)
+				return err;
+			n = tbtf_stream_recv(&conn->stream, to, len);
+		}
+		if (n <= 0)
+			return n < 0 ? n : -ECONNRESET;
+		to += n;
+		len -= n;
+	}
+	return 0;
+}
+
 /*
  * What comes behind a write: from what was received, and the rest from the socket to
  * where it belongs; or, if the write is refused (@to is NULL), to nowhere.
@@ -257,7 +284,7 @@ static int do_status(struct tbtf_nbd_conn *conn, const struct request *req)
 static int take_payload(struct tbtf_nbd_conn *conn, uint32_t len, char *to)
 {
 	size_t have = conn->fill - conn->pos, n;
-	int err;
+	int err = 0;
 
 	if (have > len)
 		have = len;
@@ -267,17 +294,14 @@ static int take_payload(struct tbtf_nbd_conn *conn, uint32_t len, char *to)
 	len -= have;
 	if (!len)
 		return 0;
-	/* All that was received is used up. Nobody waits for us while we wait. */
+	/* All that was received is used up. */
 	conn->pos = 0;
 	conn->fill = 0;
-	err = flush(conn);
-	if (err < 0)
-		return err;
 	if (to)
-		return tbtf_stream_recv_all(&conn->stream, to + have, len);
+		return receive_all(conn, to + have, len);
 	for (; len && !err; len -= n) {
 		n = len < NBD_IN ? len : NBD_IN;
-		err = tbtf_stream_recv_all(&conn->stream, conn->in, n);
+		err = receive_all(conn, conn->in, n);
 	}
 	return err;
 }
@@ -309,6 +333,7 @@ static int do_request(struct tbtf_nbd_conn *conn, const struct request *req)
 	uint32_t error = check(conn, req);
 
 	conn->requests++;
+	conn->bulk = req->type == NBD_CMD_WRITE && req->len >= BULK;
 	if (error)
 		return do_refuse(conn, req, error);
 	switch (req->type) {
@@ -356,10 +381,18 @@ static int take_request(struct tbtf_nbd_conn *conn)
 static int receive(struct tbtf_nbd_conn *conn)
 {
 	ssize_t n;
+	int err;
 
 	memmove(conn->in, conn->in + conn->pos, conn->fill - conn->pos);
 	conn->fill -= conn->pos;
 	conn->pos = 0;
+	if (conn->bulk) {
+		/* Not what comes behind it: that has another place. */
+		err = receive_all(conn, conn->in + conn->fill, sizeof(struct nbd_request) - conn->fill);
+		if (!err)
+			conn->fill = sizeof(struct nbd_request);
+		return err;
+	}
 	n = tbtf_stream_recv(&conn->stream, conn->in + conn->fill, NBD_IN - conn->fill);
 	if (n <= 0)
 		return n < 0 ? n : -ECONNRESET;
@@ -383,8 +416,11 @@ void tbtf_nbd_serve(struct tbtf_nbd_conn *conn)
 			if (!err && conn->pending >= SEND_NOW)
 				err = flush(conn);
 		}
-		/* Also before the end: what was asked before NBD_CMD_DISC is answered. */
-		if (!err || err == -ESHUTDOWN)
+		/*
+		 * Also before the end: what was asked before NBD_CMD_DISC is answered. In
+		 * bulk receive() does it, when it has to wait.
+		 */
+		if (err == -ESHUTDOWN || (!err && !conn->bulk))
 			err = flush(conn) ? -EPIPE : err;
 		if (!err)
 			err = receive(conn);

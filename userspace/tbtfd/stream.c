@@ -37,6 +37,26 @@ ssize_t tbtf_stream_recv(struct tbtf_stream *stream, void *buf, size_t size)
 }
 
 /**
+ * tbtf_stream_recv_now - some bytes, if there are any
+ * @stream: the stream
+ * @buf: where they go
+ * @size: how many at most, not 0
+ *
+ * Return: as tbtf_stream_recv(), or -EAGAIN: it would have to wait.
+ */
+ssize_t tbtf_stream_recv_now(struct tbtf_stream *stream, void *buf, size_t size)
+{
+	ssize_t n;
+
+	if (stream->ssl)
+		return tbtf_tls_try_recv(stream, buf, size);
+	n = recv(stream->fd, buf, size, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	return n;
+}
+
+/**
  * tbtf_stream_recv_all - wait for so many bytes
  * @stream: the stream
  * @buf: where they go

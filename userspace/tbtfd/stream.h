@@ -29,6 +29,7 @@ struct tbtf_stream {
 };
 
 ssize_t tbtf_stream_recv(struct tbtf_stream *stream, void *buf, size_t size);
+ssize_t tbtf_stream_recv_now(struct tbtf_stream *stream, void *buf, size_t size);
 int tbtf_stream_recv_all(struct tbtf_stream *stream, void *buf, size_t size);
 int tbtf_stream_send(struct tbtf_stream *stream, struct iovec *iov, size_t n);
 int tbtf_stream_send_all(struct tbtf_stream *stream, const void *buf, size_t size);
