@@ -218,6 +218,7 @@ control one "$(hello one)" "{\"id\":2,\"type\":\"release\",\"lease\":\"$number\"
 reply 2 "lend: released" '"id":2,"ok":true}'
 is_less "lend: its memory is free at once" "$(field RssShmem "$status")" 1000
 wait_until "lend: its connections are ended" grep -q closed "$tmp/held"
+kill $holder 2> /dev/null
 wait $holder 2> /dev/null
 expect "nbd: the name is of no use any more" 1 "error 6 no such export" peer go one "$export"
 
@@ -235,25 +236,28 @@ check "lend: it says what is lost when it is stopped twice" grep -q "three: what
 # Ten seconds is the shortest there is: it is waited for once, by all of these.
 conf "lease_s = 10"
 start_lender
-lease one 4096
-expired=$export
 lease one 8192
 perl selftests/host/peer.pl hold "$nbd_port" 127.0.0.1 "$export" > "$tmp/held" 2>&1 &
 holder=$!
 wait_until "time: a lease is in use" grep -q size "$tmp/held"
+used=$export used_number=$number
+# After it, so that its time is over when this one's is.
+lease one 4096
 (exec 3<> "/dev/tcp/127.0.0.1/$nbd_port" && cat <&3 > "$tmp/mute"; echo end >> "$tmp/mute") &
 wait_until "time: a lease that is not renewed expires" grep -q "has ended: it has expired; 4096 of 4096" "$log"
-expect "time: its name is of no use any more" 1 "error 6 no such export" peer go one "$expired"
-expect "time: one that is in use does not" 0 "size 8388608" peer go one "$export"
+expect "time: its name is of no use any more" 1 "error 6 no such export" peer go one "$export"
+expect "time: one that is in use does not" 0 "size 8388608" peer go one "$used"
 wait_until "time: who says nothing is sent away" grep -q end "$tmp/mute"
 kill $holder
+
+number=$used_number export=$used
 
 # --- the end, in order ------------------------------------------------------------------------
 
 {
 	hello one
 	while [ ! -e "$tmp/go" ]; do sleep 0.1; done
-	echo wait
+	echo "wait revoke"
 	while [ ! -e "$tmp/go2" ]; do sleep 0.1; done
 	printf '{"id":2,"type":"release","lease":"%s"}\n' "$number"
 } | peer control one > "$tmp/told" 2>&1 &

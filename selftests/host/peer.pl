@@ -10,8 +10,8 @@
 #	 peer.pl hold PORT FROM EXPORT HEX	the same, sends bytes, and waits for the end
 #	 peer.pl raw PORT FROM HEX	sends bytes after the greeting, prints what comes
 #
-# FROM is the address to come from. A line of stdin that is "wait" sends nothing and
-# waits for one more line; "+" before a line: nothing is waited for.
+# FROM is the address to come from. "wait WORD" on stdin sends nothing and waits for
+# a line with this word, also a notice, which otherwise are skipped; "+" before a line: nothing is waited for.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -38,9 +38,13 @@ if ($what eq "control") {
 	while (my $line = <STDIN>) {
 		my $silent = $line =~ s/^\+//;
 		alarm 30;
-		syswrite $sock, $line if $line ne "wait\n";
+		my $word = $line =~ /^wait (.*)/ ? $1 : undef;
+		syswrite $sock, $line if !defined $word;
 		next if $silent;
 		my $answer = <$sock>;
+		# Notices come whenever they like.
+		$answer = <$sock> while defined $answer &&
+			(defined $word ? index($answer, $word) < 0 : $answer =~ /"notice"/);
 		print $answer // "closed\n";
 		last if !defined $answer;
 		alarm 0;
