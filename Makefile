@@ -85,6 +85,7 @@ help:
 	@echo 'make check-kernel    the selftests of the kernel itself, with the module and without'
 	@echo 'make check-report    the tests of the host, with a browser and Prometheus'
 	@echo 'make bench           the figures, in VMs'
+	@echo 'make bench-lend      the lender beside other NBD servers, on this machine'
 	@echo 'make soak            all of it at once, for SOAK_HOURS=2, in VMs (selftests/soak/run)'
 	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
 	@echo 'make deps            install the Debian packages that these need'
@@ -215,6 +216,13 @@ vm-demo: kmod vm-kernel
 vm-bench: all vm-kernel
 	$(Q)selftests/bench/bench -k $(KVER)
 
+# On the machine itself: it is ratios that count, and an emulator has others.
+bench-lend: PACKAGES += nbdkit nbd-server
+bench-lend: deps
+	$(Q)$(MAKE) kselftest userspace
+	$(Q)$(MAKE) -C selftests OUTPUT=$(OUTPUT)/selftests $(OUTPUT)/selftests/load
+	$(Q)selftests/bench/lender.sh
+
 vm-soak: all vm-kernel
 	$(Q)selftests/soak/run -k $(KVER)
 
@@ -299,4 +307,4 @@ distclean:
 .PHONY: all help kernel-found mirror kmod bpf userspace selftests install uninstall check check-smoke \
 	check-kernel check-matrix check-debug check-debug-smoke vm-check-debug demo bench soak \
 	vm-kernel vm-check vm-check-smoke vm-check-kernel kernel-selftests vm-style vm-demo vm-bench \
-	vm-soak style deps kselftest clean distclean check-report
+	vm-soak bench-lend style deps kselftest clean distclean check-report
