@@ -139,9 +139,58 @@ for role in borrow lend; do
 	expect "tbtfd: $role: the sample, filled in" 0 'good for' "$TBTFD" $role --config "$file" --check-config
 done
 
+# --- tbtf peers -------------------------------------------------------------------
+
+# answering LINE...: a borrower that says these lines to one who asks
+answering()
+{
+	rm -f "$tmp/run/tbtf/borrow.sock"
+	perl -MIO::Socket::UNIX -e '
+		my $path = shift;
+		my $s = IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => $path, Listen => 1) or die "$path: $!";
+		my $c = $s->accept;
+		my $asked = <$c>;
+		$asked eq "{\"type\":\"status\"}\n" or die "asked: $asked";
+		print $c map { "$_\n" } @ARGV;' "$tmp/run/tbtf/borrow.sock" "$@" &
+	while [ ! -S "$tmp/run/tbtf/borrow.sock" ] && kill -0 $! 2>/dev/null; do
+		sleep 0.02
+	done
+}
+
+# peers NAME CODE REGEX: what is made of the lines that were given to answering
+peers()
+{
+	expect "tbtf peers: $1" "$2" "$3" "$TBTF" --root "$tmp" peers
+	wait
+}
+
+line='{"kind":"line","node":"one","credit_kb":1048576,"ready_kb":524288,"attached_kb":262144,"used_kb":1024,"requests":3,"granted":2,"granted_kb":262144,"refused":1,"last_grant_us":38220}'
+lender='{"kind":"lender","name":"two","address":"192.0.2.2","connected":true,"since":1,"latency_us":1500,"offer_kb":1048576,"may_swap":true,"lent_kb":786432,"used_kb":1024,"why":"\u001bno more"}'
+extent='{"kind":"extent","device":"/dev/nbd0","lender":"two","state":"attached","kb":262144,"used_kb":1024,"leased":1,"attached":0,"connected":false,"revoked":true,"lost":true}'
+mkdir -p "$tmp/run/tbtf"
+expect "tbtf peers: no borrower" 1 'no borrower is running' "$TBTF" --root "$tmp" peers
+answering "$line" "$lender" "$extent"
+peers "the line" 0 '^credit line: 512.0M ready of 1.0G; 256.0M are swap, 1.0M of that in use'
+answering "$line" "$lender" "$extent"
+peers "what it was asked" 0 '^asked 3 times, granted 2 \(256.0M\), refused 1; the last one took 38.2 ms'
+answering "$line" "$lender" "$extent"
+peers "a lender" 0 '^two +there +[0-9]+d +1.5ms +1.0G +768.0M +1.0M  may swap; \\x1bno more$'
+answering "$line" "$lender" "$extent"
+peers "an extent" 0 '^/dev/nbd0 +two +attached +256.0M +1.0M +[0-9]+d +-  no connection  called back  lost$'
+answering "$line" nonsense
+peers "an answer that is none" 1 'the answer of tbtfd'
+answering "$line" '{"kind":"borrower"}'
+peers "a kind that is none" 1 'the answer of tbtfd'
+answering
+peers "no answer" 1 'the answer of tbtfd'
+answering "$line" "$lender"
+"$TBTF" --root "$tmp" peers --json > "$tmp/json"
+wait
+check "tbtf peers: --json is what the daemon says" diff "$tmp/json" <(printf '%s\n' "$line" "$lender")
+
 # Manuals: every option, every key that a message lists, and no others.
 "$TBTFD" --help | grep -oE -- '^  --[a-z-]+' | sort > "$tmp/a"
-sed -n '/^\.SH OPTIONS/,/^\.SH EXAMPLES/p' Documentation/man/tbtfd.8 | sed 's/\\-/-/g' |
+sed -n '/^\.SS Options/,/^\.SH EXAMPLES/p' Documentation/man/tbtfd.8 | sed 's/\\-/-/g' |
 	grep -oE '^\.BI? --[a-z-]+' | sed 's/^[^ ]*/ /' | sort > "$tmp/b"
 check "tbtfd: options: --help and tbtfd(8)" diff "$tmp/a" "$tmp/b"
 for section in node borrow lend security; do

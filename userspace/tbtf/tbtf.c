@@ -20,6 +20,7 @@ static const struct cmd * const cmds[] = {
 	&cmd_victims,
 	&cmd_tree,
 	&cmd_status,
+	&cmd_peers,
 	&cmd_top,
 	&cmd_report,
 	&cmd_why,

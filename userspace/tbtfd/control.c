@@ -4,9 +4,10 @@
  *
  * Copyright (C) 2026 The tbtf authors
  *
- * A line of JSON is asked, {"type":"status"}, and one is answered; then the connection
- * is closed. Only root may ask. Nothing here waits: an answer is smaller than what a
- * socket holds, and who does not read it does not get it.
+ * A line of JSON is asked, {"type":"status"}. The answer is an object a line, each with
+ * its "kind": one "line", then a "lender" for each peer and an "extent" for each slot in
+ * use; then the connection is closed. Only root may ask. Nothing here waits: an answer
+ * is smaller than what a socket holds, and who does not read it does not get it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,10 +43,27 @@ static void put_number(struct json_object *to, const char *key, uint64_t value)
 	put(to, key, json_object_new_uint64(value));
 }
 
-static struct json_object *extents(void)
+/* One object of the answer becomes a line of it. */
+static void say(int fd, struct json_object *object)
 {
-	struct json_object *list = json_object_new_array();
+	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
 
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ||
+	    send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		tbtf_debug("control socket: an answer was not taken");
+	(void)json_object_put(object);
+}
+
+static struct json_object *object(const char *kind)
+{
+	struct json_object *new = json_object_new_object();
+
+	put(new, "kind", json_object_new_string(kind));
+	return new;
+}
+
+static void say_extents(int fd)
+{
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
 		const struct tbtf_extent *extent = &borrower->line.extent[i];
 		int state = tbtf_extent_state(extent);
@@ -54,7 +72,7 @@ static struct json_object *extents(void)
 
 		if (state == TBTF_EXTENT_NONE)
 			continue;
-		one = json_object_new_object();
+		one = object("extent");
 		tbtf_line_device(extent, name);
 		put(one, "device", json_object_new_string(extent->index < 0 ? "" : name));
 		put(one, "lender", json_object_new_string(tbtf_line_peer(&borrower->line, extent)));
@@ -66,9 +84,8 @@ static struct json_object *extents(void)
 		put(one, "connected", json_object_new_boolean(!extent->dead));
 		put(one, "revoked", json_object_new_boolean(extent->revoked));
 		put(one, "lost", json_object_new_boolean(extent->lost));
-		(void)json_object_array_add(list, one);
+		say(fd, one);
 	}
-	return list;
 }
 
 static uint64_t lent_kb(size_t peer, bool in_use)
@@ -84,13 +101,12 @@ static uint64_t lent_kb(size_t peer, bool in_use)
 	return kb;
 }
 
-static struct json_object *lenders(void)
+static void say_lenders(int fd)
 {
-	struct json_object *list = json_object_new_array();
 	struct tbtf_line *line = &borrower->line;
 
 	for (size_t i = 0; i < line->conf->peers; i++) {
-		struct json_object *one = json_object_new_object();
+		struct json_object *one = object("lender");
 		struct tbtf_lender_view view;
 
 		(void)pthread_mutex_lock(&line->view_lock);
@@ -106,14 +122,13 @@ static struct json_object *lenders(void)
 		put_number(one, "lent_kb", lent_kb(i, false));
 		put_number(one, "used_kb", lent_kb(i, true));
 		put(one, "why", json_object_new_string(view.why));
-		(void)json_object_array_add(list, one);
+		say(fd, one);
 	}
-	return list;
 }
 
-static struct json_object *status(void)
+static void say_line(int fd)
 {
-	struct json_object *all = json_object_new_object();
+	struct json_object *all = object("line");
 	uint64_t ready = 0, attached = 0, used = 0;
 
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
@@ -138,9 +153,7 @@ static struct json_object *status(void)
 	put_number(all, "refused", borrower->refused);
 	put_number(all, "granted_kb", borrower->granted_kb);
 	put_number(all, "last_grant_us", borrower->last_us);
-	put(all, "lenders", lenders());
-	put(all, "extents", extents());
-	return all;
+	say(fd, all);
 }
 
 static bool asks_status(const char *line)
@@ -158,17 +171,17 @@ static bool asks_status(const char *line)
 
 static void reply(int fd, const char *line)
 {
-	struct json_object *all = NULL;
-	const char *text = "{\"error\":\"the question is {\\\"type\\\":\\\"status\\\"}\"}";
+	struct json_object *wrong;
 
 	if (asks_status(line)) {
-		all = status();
-		text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN);
+		say_line(fd);
+		say_lenders(fd);
+		say_extents(fd);
+		return;
 	}
-	if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) >= 0 &&
-	    send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		tbtf_debug("control socket: an answer was not taken");
-	(void)json_object_put(all);
+	wrong = object("error");
+	put(wrong, "message", json_object_new_string("the question is {\"type\":\"status\"}"));
+	say(fd, wrong);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *data)
