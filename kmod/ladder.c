@@ -158,12 +158,15 @@ unsigned long tbtf_ladder_left(const struct tbtf_episode *ep, bool for_ever)
  * @for_ever: no deadline applies
  *
  * Context: any.
- * Return: nap_ms in jiffies, or what is left until the deadline, 0 if it is past.
+ * Return: nap_ms in jiffies, or what is left until the deadline, 0 if it is past; where
+ * something was granted, no longer than that is given to show.
  */
 unsigned long tbtf_ladder_nap(const struct tbtf_episode *ep, bool for_ever)
 {
 	unsigned long nap = msecs_to_jiffies(tbtf_knob(nap_ms));
 
+	if (READ_ONCE(ep->given) == TBTF_RUNG_STEAL)
+		nap = min(nap, msecs_to_jiffies(TBTF_STEAL_SHOWS_MS));
 	if (!READ_ONCE(ep->waiting) || for_ever)
 		return nap;
 	return min(tbtf_ladder_left(ep, false), nap);

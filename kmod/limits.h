@@ -161,6 +161,13 @@
 #define TBTF_STEAL_FLOOR_KB		(64 * 1024)
 
 /*
+ * What was granted is given so long to show before more is asked for: a thread that
+ * was on its way through reclaim when it came has not seen it. Longer keeps P
+ * waiting when it eats an extent in less, shorter asks those more often who lie.
+ */
+#define TBTF_STEAL_SHOWS_MS		200
+
+/*
  * A grant was one, if what the scope could have has grown by half of it, and by
  * so much: then the deadline starts anew when it is used up.
  */

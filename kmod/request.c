@@ -44,9 +44,9 @@ static bool since(const struct tbtf_ask *ask, unsigned int ms)
  * @for_ever: no deadline applies to the ladder; one does to each request
  * @past: the ladder's deadline has passed
  *
- * What was granted is given nap_ms to show before more is asked for, past the
- * deadline as well: an allocation that was on its way here when it came has not
- * seen it. So a helper that grants what is not there is asked five times a second.
+ * What was granted is given time to show before more is asked for, past the
+ * deadline as well. So a helper that grants what is not there is asked five times a
+ * second.
  *
  * Context: under helper_lock.
  * Return: enum tbtf_ask_next.
@@ -60,7 +60,7 @@ enum tbtf_ask_next tbtf_ask_next(const struct tbtf_ask *ask, bool for_ever, bool
 	case TBTF_ASK_PENDING:
 		return (for_ever ? long_ago : past) ? TBTF_ASK_NEXT_LATE : TBTF_ASK_NEXT_WAIT;
 	case TBTF_ASK_GRANTED:
-		if (!since(ask, tbtf_knob(nap_ms)))
+		if (!since(ask, TBTF_STEAL_SHOWS_MS))
 			return TBTF_ASK_NEXT_WAIT;
 		break;
 	case TBTF_ASK_REFUSED:
@@ -152,7 +152,7 @@ bool tbtf_ask_used_up(const struct tbtf_ask *ask, unsigned long capacity)
 {
 	u64 real_kb = max_t(u64, ask->granted_kb / 2, TBTF_STEAL_REAL_KB);
 
-	return ask->state == TBTF_ASK_GRANTED && since(ask, tbtf_knob(nap_ms)) &&
+	return ask->state == TBTF_ASK_GRANTED && since(ask, TBTF_STEAL_SHOWS_MS) &&
 	       capacity > ask->capacity &&
 	       pages_to_kb(capacity - ask->capacity) >= real_kb;
 }

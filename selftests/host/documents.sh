@@ -209,6 +209,7 @@ design/episode.rst|TBTF_NAP_MS|``nap_ms`` @ ms
 design/episode.rst|TBTF_SYSCALL_WAIT_MS|until @ ms after the first killless round
 design/episode.rst|TBTF_SLICE_MS|looked at every @ ms
 design/episode.rst|TBTF_NAPS_IN_A_ROW|sleep on, for @ naps
+design/steal.rst|TBTF_STEAL_SHOWS_MS|is given @ ms to show
 design/locking.rst|TBTF_SLICE_MS|looked at every @ ms
 admin-guide/usage.rst|TBTF_MAX_EPISODES|more than @ scopes
 ABI/testing/sysfs-kernel-mm-tbtf|TBTF_MAX_CGROUPS|ENOSPC when @ cgroups

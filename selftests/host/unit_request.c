@@ -22,7 +22,7 @@ static unsigned long start;
 static void fresh(void)
 {
 	jiffies = start;
-	tbtf_knobs = (struct tbtf_knobs){ .nap_ms = 200, .ladder_deadline_ms = DEADLINE_MS };
+	tbtf_knobs = (struct tbtf_knobs){ .nap_ms = 5000, .ladder_deadline_ms = DEADLINE_MS };
 }
 
 static void pass(unsigned int ms)
@@ -112,7 +112,7 @@ static void test_times(void)
 	pass(1000);
 	tbtf_ask_end(&ask, TBTF_ASK_GRANTED);
 	pass(196);
-	check(tbtf_ask_next(&ask, false, false) == WAIT, "a grant has nap_ms to show");
+	check(tbtf_ask_next(&ask, false, false) == WAIT, "a grant has 200 ms to show");
 	pass(4);
 	check(tbtf_ask_next(&ask, false, false) == ASK, "and no more");
 
@@ -254,6 +254,20 @@ static void test_left(void)
 	   msecs_to_jiffies(DEADLINE_MS));
 }
 
+static void test_nap(void)
+{
+	struct tbtf_episode ep = { .outcome = TBTF_OUTCOME_SACRIFICED };
+
+	fresh();
+	tbtf_ladder_waits(&ep, 0, 0);
+	is("nap: nap_ms", tbtf_ladder_nap(&ep, false), msecs_to_jiffies(5000));
+	ep.given = TBTF_RUNG_STEAL;
+	is("nap: what was granted shows soon", tbtf_ladder_nap(&ep, false), msecs_to_jiffies(200));
+	is("nap: for ever as well", tbtf_ladder_nap(&ep, true), msecs_to_jiffies(200));
+	tbtf_knobs.nap_ms = 100;
+	is("nap: or nap_ms, if that is less", tbtf_ladder_nap(&ep, true), msecs_to_jiffies(100));
+}
+
 static void test_all(const char *name, unsigned long from)
 {
 	clock_name = name;
@@ -265,6 +279,7 @@ static void test_all(const char *name, unsigned long from)
 	test_used_up();
 	test_wanted();
 	test_left();
+	test_nap();
 }
 
 int main(void)
