@@ -325,6 +325,28 @@ static __always_inline void count_outcome(struct where *w, __u32 outcome)
 		return add_task(w, TBTF_COUNTER_outcome_failed, 1);
 	case TBTF_OUTCOME_SWITCHED:
 		return add_task(w, TBTF_COUNTER_outcome_switched, 1);
+	case TBTF_OUTCOME_STOLEN:
+		return add_task(w, TBTF_COUNTER_outcome_stolen, 1);
+	case TBTF_OUTCOME_PRINTED:
+		return add_task(w, TBTF_COUNTER_outcome_printed, 1);
+	}
+}
+
+static __always_inline void count_answer(struct where *w, const struct tbtf_event *e)
+{
+	switch (e->what) {
+	case TBTF_ANSWERED_PENDING:
+		return;
+	case TBTF_ANSWERED_GRANTED:
+		add_protected(w, TBTF_COUNTER_requests_granted, 1);
+		add_protected(w, TBTF_COUNTER_granted_bytes, e->worth_kb << 10);
+		return put_protected(w, TBTF_HIST_grant, e->ns);
+	case TBTF_ANSWERED_REFUSED:
+		return add_protected(w, TBTF_COUNTER_requests_refused, 1);
+	case TBTF_ANSWERED_SKIPPED:
+		return add_protected(w, TBTF_COUNTER_skipped, 1);
+	default:
+		return add_protected(w, TBTF_COUNTER_requests_lost, 1);
 	}
 }
 
@@ -431,6 +453,12 @@ static __always_inline void count(struct tbtf_event *e, const enum tbtf_event_ki
 	case TBTF_EVENT_RUNG_END:
 		put_protected(&w, TBTF_HIST_rung_wait, e->ns);
 		break;
+	case TBTF_EVENT_REQUEST:
+		add_protected(&w, TBTF_COUNTER_requests, 1);
+		break;
+	case TBTF_EVENT_ANSWER:
+		count_answer(&w, e);
+		break;
 	case TBTF_EVENT_EXHAUSTED:
 		add_protected(&w, TBTF_COUNTER_exhausted, 1);
 		/* No episode_end follows. */
@@ -503,6 +531,8 @@ PROGRAMS(sacrifice, TBTF_EVENT_SACRIFICE)
 PROGRAMS(killless, TBTF_EVENT_KILLLESS)
 PROGRAMS(nap, TBTF_EVENT_NAP)
 PROGRAMS(rung_end, TBTF_EVENT_RUNG_END)
+PROGRAMS(request, TBTF_EVENT_REQUEST)
+PROGRAMS(answer, TBTF_EVENT_ANSWER)
 PROGRAMS(exhausted, TBTF_EVENT_EXHAUSTED)
 PROGRAMS(relief, TBTF_EVENT_RELIEF)
 PROGRAMS(died, TBTF_EVENT_DIED)

@@ -31,6 +31,14 @@
 	X(outcome_panicked, SCOPE, "episodes that ended: on_exhausted took the machine down") \
 	X(outcome_failed, SCOPE, "episodes that ended: the allocation was made to fail") \
 	X(outcome_switched, SCOPE, "episodes that ended: tbtf was switched off or unloaded") \
+	X(outcome_stolen, SCOPE, "episodes that ended: memory of other nodes came")	\
+	X(outcome_printed, SCOPE, "episodes that ended: memory came that was not there before") \
+	X(requests, PROTECTED, "requests to the helper for memory")		\
+	X(requests_granted, PROTECTED, "requests that were granted")		\
+	X(requests_refused, PROTECTED, "requests that were refused")		\
+	X(requests_lost, PROTECTED, "requests that nobody answered in time")	\
+	X(granted_bytes, PROTECTED, "bytes that the helper said it has granted")	\
+	X(skipped, PROTECTED, "times the helper was not asked, for a reason")	\
 	X(kills, TASK, "processes killed in a protected one's place")		\
 	X(freed_bytes, TASK, "bytes these kills were expected to free")		\
 	X(spared, PROTECTED, "times a protected process was spared")		\
@@ -56,6 +64,7 @@
 	X(relief, NS, PROTECTED, "time from the first kill for a fault until it had its memory") \
 	X(nap, NS, TASK, "time of a nap")					\
 	X(rung_wait, NS, PROTECTED, "time an episode was past sacrifice, with nobody to kill") \
+	X(grant, NS, PROTECTED, "time from a request until it was granted")	\
 	X(victim_gone, NS, NONE, "time from the kernel's kill until the victim's memory is back") \
 	X(candidates, COUNT, PROTECTED, "processes looked at for a choice")	\
 	X(victim_size, KB, TASK, "size of those killed in a protected one's place")

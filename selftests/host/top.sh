@@ -17,7 +17,7 @@ mkdir -p "$root/proc/pressure"
 printf 'MemTotal: 8388608 kB\nMemAvailable: 2097152 kB\nSwapTotal: 1048576 kB\nSwapFree: 524288 kB\n' \
 	> "$root/proc/meminfo"
 printf '%s avg10=%s avg60=0.00 avg300=0.00 total=12345\n' some 1.23 full 0.45 > "$root/proc/pressure/memory"
-echo "stage=sacrifice open_episodes=2 sacrificed_kb=3072 episodes=7 outcome_sacrificed=4 outcome_waited=1" |
+echo "stage=sacrifice open_episodes=2 sacrificed_kb=3072 episodes=7 outcome_sacrificed=4 outcome_waited=1 outcome_stolen=2" |
 	tr ' ' '\n' | while IFS="=" read -r name value; do
 	case $name in
 	stage) echo "$value" > "$sysfs/stage" ;;
@@ -42,7 +42,7 @@ shot()
 
 shot
 expect "the stage" 0 "^tbtf top .* on  stage sacrifice  open episodes 2 .*q quit$" cat "$tmp/shot"
-expect "episodes" 0 "^episodes 7: 4 sacrificed  1 waited  0 killed" cat "$tmp/shot"
+expect "episodes" 0 "^episodes 7: 4 sacrificed  2 stolen  0 printed  1 waited  0 killed" cat "$tmp/shot"
 expect "kills" 0 "^kills 3 \(3\.0M\)  naps 0  rounds 12 .* died: oom 0 exhausted 0$" cat "$tmp/shot"
 expect "a marked cgroup" 0 "^  cgroup +8\.0M +- +-  /system.slice/db.service$" cat "$tmp/shot"
 expect "memory" 0 "^MEMORY 6\.0G of 8\.0G in use, swap 512\.0M of 1\.0G$" cat "$tmp/shot"

@@ -35,6 +35,8 @@ static const char * const names[] = {
 	[TBTF_EVENT_RELIEF]		= "relief",
 	[TBTF_EVENT_DIED]		= "died",
 	[TBTF_EVENT_EPISODE_END]	= "episode_end",
+	[TBTF_EVENT_REQUEST]		= "request",
+	[TBTF_EVENT_ANSWER]		= "answer",
 	[TBTF_RECORD_VICTIM]		= "oom_victim",
 	[TBTF_RECORD_GONE]		= "oom_victim_gone",
 };
@@ -45,6 +47,17 @@ static const char * const futiles[] = { "nobody", "max_kills", "regain", "fragme
 static const char * const deaths[] = { "", "exhausted", "oom", "off", "sigbus" };
 static const char * const outcomes[] = {
 	"open", "sacrificed", "waited", "killed", "panicked", "failed", "switched",
+	"stolen", "printed",
+};
+
+static const char * const rungs[] = { "", "steal", "print" };
+static const char * const answers[] = {
+	"", "pending", "granted", "refused", "late", "orphaned", "withdrawn", "skipped",
+};
+
+static const char * const skips[] = {
+	"", "no_swap", "shared", "no_helper", "fragmented", "local", "other_local", "swap_max",
+	"locked",
 };
 
 static const char * const rounds[] = {
@@ -124,6 +137,8 @@ static const char *what(const struct tbtf_event *e)
 		return WORD(futiles, e->what);
 	case TBTF_EVENT_DIED:
 		return WORD(deaths, e->what);
+	case TBTF_EVENT_ANSWER:
+		return WORD(answers, e->what);
 	case TBTF_EVENT_RUNG_END:
 	case TBTF_EVENT_EXHAUSTED:
 	case TBTF_EVENT_EPISODE_END:
@@ -146,6 +161,8 @@ static const char *what_key(uint32_t kind)
 		return "futile";
 	case TBTF_EVENT_DIED:
 		return "death";
+	case TBTF_EVENT_ANSWER:
+		return "answer";
 	case TBTF_EVENT_RUNG_END:
 	case TBTF_EVENT_EXHAUSTED:
 	case TBTF_EVENT_EPISODE_END:
@@ -174,6 +191,19 @@ static const char *scope(const struct tbtf_event *e)
 	const char *path = e->scope == TBTF_SCOPE_MEMCG ? tbtf_event_cgroup(e->scope_cgroup) : "";
 
 	return *path ? path : WORD(scopes, e->scope);
+}
+
+static void text_answer(FILE *out, const struct tbtf_event *e)
+{
+	char a[64], c[16];
+
+	fprintf(out, "%s: ", WORD(rungs, e->rung));
+	if (e->what == TBTF_ANSWERED_SKIPPED)
+		fprintf(out, "skipped for %s: %s\n", who(&e->protected, a), WORD(skips, e->reason));
+	else if (e->what == TBTF_ANSWERED_GRANTED)
+		fprintf(out, "granted, %s, %.1f ms after\n", tbtf_size(e->worth_kb, c), e->ns / 1e6);
+	else
+		fprintf(out, "%s, %.1f ms after\n", what(e), e->ns / 1e6);
 }
 
 void tbtf_event_text(FILE *out, const struct tbtf_record *rec)
@@ -213,6 +243,13 @@ void tbtf_event_text(FILE *out, const struct tbtf_record *rec)
 		break;
 	case TBTF_EVENT_RUNG_END:
 		fprintf(out, "has waited %.0f ms: %s\n", ms, what(e));
+		break;
+	case TBTF_EVENT_REQUEST:
+		fprintf(out, "%s: asks the helper for %s for %s\n", WORD(rungs, e->rung),
+			tbtf_size(e->worth_kb, c), who(&e->protected, a));
+		break;
+	case TBTF_EVENT_ANSWER:
+		text_answer(out, e);
 		break;
 	case TBTF_EVENT_EXHAUSTED:
 		fprintf(out, "exhausted: %s has outlived all: %s\n", who(&e->protected, a),
@@ -311,6 +348,15 @@ void tbtf_event_json(FILE *out, const struct tbtf_record *rec)
 		json_unsigned(&json, "duration_ns", e->ns);
 	if (e->kind == TBTF_EVENT_SACRIFICE)
 		json_sacrifice(&json, e);
+	if (e->kind == TBTF_EVENT_REQUEST || e->kind == TBTF_EVENT_ANSWER ||
+	    (e->kind == TBTF_EVENT_RUNG_END && e->rung))
+		json_string(&json, "rung", WORD(rungs, e->rung));
+	if (e->kind == TBTF_EVENT_REQUEST)
+		json_unsigned(&json, "wanted_kb", e->worth_kb);
+	if (e->kind == TBTF_EVENT_ANSWER && e->what == TBTF_ANSWERED_GRANTED)
+		json_unsigned(&json, "granted_kb", e->worth_kb);
+	if (e->kind == TBTF_EVENT_ANSWER && e->reason)
+		json_string(&json, "reason", WORD(skips, e->reason));
 	if (e->kind == TBTF_EVENT_MARK)
 		json_bool(&json, "local", e->flags & TBTF_LOCAL);
 	if (e->kind == TBTF_EVENT_RELIEF)

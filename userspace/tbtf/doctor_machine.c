@@ -45,6 +45,7 @@ void check_features(struct doctor *d)
 		{ "exec", WARN, "a setuid program keeps the mark" },
 		{ "rmdir", NOTE, "removed cgroups are forgotten late" },
 		{ "fault", WARN, "who waits in a page fault holds up others of its memory" },
+		{ "helper", WARN, "no memory of other nodes can be asked for" },
 	};
 	char features[256], *word, *rest = NULL;
 	bool good = true;

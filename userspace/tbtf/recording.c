@@ -26,6 +26,8 @@ static const struct {
 	{ "killless", REC_KILLLESS },
 	{ "nap", REC_NAP },
 	{ "rung_end", REC_RUNG_END },
+	{ "request", REC_REQUEST },
+	{ "answer", REC_ANSWER },
 	{ "exhausted", REC_EXHAUSTED },
 	{ "relief", REC_RELIEF },
 	{ "died", REC_DIED },
@@ -101,7 +103,7 @@ static double time_of(const char *text)
 static void what(const struct json_line *line, struct rec_event *e)
 {
 	static const char * const keys[] = {
-		"outcome", "futile", "death", "pass", "role",
+		"outcome", "futile", "death", "pass", "role", "answer",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys) && !*e->what; i++)

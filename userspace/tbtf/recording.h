@@ -25,6 +25,8 @@ enum rec_kind {
 	REC_KILLLESS,
 	REC_NAP,
 	REC_RUNG_END,
+	REC_REQUEST,
+	REC_ANSWER,
 	REC_EXHAUSTED,
 	REC_RELIEF,
 	REC_DIED,
@@ -57,7 +59,7 @@ struct rec_event {
 	struct rec_process task, protected, caller;
 	uint64_t worth_kb;
 	uint64_t duration_ns;
-	char what[REC_WORD];	/* by kind: outcome, futile, death, pass, role */
+	char what[REC_WORD];	/* by kind: outcome, futile, death, pass, role, answer */
 	char band[REC_WORD], policy[REC_WORD];
 	uint64_t candidates, tries;
 	bool dry_run;

@@ -129,8 +129,9 @@ static void draw_counters(struct top *top, struct top_picture *p)
 	struct pen pen = pen_at(p, 1, 0, p->columns, 0);
 	char size[16];
 
-	put(&pen, "episodes %llu: %llu sacrificed  %llu waited  %llu killed  %llu failed  %llu switched",
+	put(&pen, "episodes %llu: %llu sacrificed  %llu stolen  %llu printed  %llu waited  %llu killed  %llu failed  %llu switched",
 	    counter(top, "episodes"), counter(top, "outcome_sacrificed"),
+	    counter(top, "outcome_stolen"), counter(top, "outcome_printed"),
 	    counter(top, "outcome_waited"), counter(top, "outcome_killed"),
 	    counter(top, "outcome_failed"), counter(top, "outcome_switched"));
 	pen = pen_at(p, 2, 0, p->columns, 0);
