@@ -278,10 +278,11 @@ log_count()
 	log_since | grep -cE -- "$1"
 }
 
-# log_ms REGEX: when the first line after log_mark that matches was logged, ms
+# log_ms REGEX [last]: when the first, or last, line after log_mark that matches was
+# logged, ms
 log_ms()
 {
-	log_since | grep -E -- "$1" | sed -n '1s/^\[ *\([0-9]*\)\.\([0-9]\{3\}\).*/\1\2/p'
+	log_since | grep -E -- "$1" | if [ $# -gt 1 ]; then tail -n 1; else head -n 1; fi | sed -n 's/^\[ *\([0-9]*\)\.\([0-9]\{3\}\).*/\1\2/p'
 }
 
 # Names of those the OOM killer took after log_mark, one a line, in order.
