@@ -50,13 +50,18 @@ wait_until()
 	return 1
 }
 
-# not NAME COMMAND...: it fails
+# not NAME COMMAND...: it fails; a function, too
 not()
 {
 	local name=$1
 
 	shift
-	check "$name" sh -c '! "$@"' sh "$@"
+	if "$@" > "$tmp/check" 2>&1; then
+		not_ok "$name" "$* did not fail:"
+		cat "$tmp/check"
+	else
+		ok "$name"
+	fi
 }
 
 is_less()

@@ -119,6 +119,7 @@ echo "TAP version 13"
 		part tbtfd selftests/host/tbtfd.sh
 		part unit_ledger "$OUT/unit_ledger"
 		part lend selftests/host/lend.sh
+		part lend-tls selftests/host/lend-tls.sh
 		part "lend without sanitizers" env OUT="$OUT/plain" selftests/host/lend.sh
 		part unit_peer "$OUT/unit_peer"
 		part unit_extent "$OUT/unit_extent"

@@ -264,6 +264,8 @@ static int set_up_loop(struct tbtf_lender *lender)
 	sigset_t set;
 	int err;
 
+	/* OpenSSL writes to sockets as to any file: who is gone must not take us along. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

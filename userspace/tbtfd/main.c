@@ -35,9 +35,11 @@ static const struct role roles[] = {
 static void usage(FILE *out)
 {
 	fputs("Usage: tbtfd borrow|lend [OPTION...]\n"
+	      "       tbtfd pki ca DIR [DAYS] | node DIR NAME [DAYS]\n"
 	      "Take memory from other nodes for a process that is too big to fail.\n\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++)
 		fprintf(out, "  %-18s %s\n", roles[i].name, roles[i].summary);
+	fputs("  pki                make certificates for encryption = tls\n", out);
 	fprintf(out, "\n"
 		"  --config FILE      read FILE instead of %s\n"
 		"  --check-config     say whether it is right, and do nothing else\n"
@@ -150,6 +152,8 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_BAD_USAGE;
 	}
+	if (!strcmp(argv[optind], "pki"))
+		return tbtf_pki(argc - optind - 1, argv + optind + 1);
 	role = find(argv[optind]);
 	if (!role)
 		return bad_usage("there is no '%s'", argv[optind]);

@@ -44,7 +44,8 @@ struct tbtf_tls {
 __attribute__((format(printf, 2, 3)))
 static int failed(struct tbtf_tls_error *error, const char *format, ...)
 {
-	unsigned long code = ERR_peek_last_error();
+	/* The first of a chain is the cause, and the others say where it was met. */
+	unsigned long code = ERR_peek_error();
 	va_list args;
 	int len;
 
@@ -53,6 +54,7 @@ static int failed(struct tbtf_tls_error *error, const char *format, ...)
 	va_end(args);
 	if (code && len >= 0 && (size_t)len < sizeof(error->text))
 		snprintf(error->text + len, sizeof(error->text) - len, ": %s",
+			 ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) :
 			 ERR_reason_error_string(code) ?: "of OpenSSL, without words");
 	ERR_clear_error();
 	return -EACCES;

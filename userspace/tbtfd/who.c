@@ -19,7 +19,7 @@
 #include "who.h"
 
 /* Strangers may knock as often as they like, but not fill the log: so many a minute. */
-#define STRANGERS	20
+#define STRANGERS	60
 
 /* An IPv4 address that came through a socket of IPv6 is one of IPv4. */
 static sa_family_t bare(const struct sockaddr_storage *sa, const void **ret_bytes, size_t *ret_len)
