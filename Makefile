@@ -86,6 +86,7 @@ help:
 	@echo 'make check-report    the tests of the host, with a browser and Prometheus'
 	@echo 'make bench           the figures, in VMs'
 	@echo 'make bench-lend      the lender beside other NBD servers, on this machine'
+	@echo 'make fuzz            what strangers can send to a lender, for FUZZ_SECONDS=3600 each'
 	@echo 'make soak            all of it at once, for SOAK_HOURS=2, in VMs (selftests/soak/run)'
 	@echo 'make style           checkpatch, both compilers, sparse, and our own rules'
 	@echo 'make deps            install the Debian packages that these need'
@@ -216,6 +217,11 @@ vm-demo: kmod vm-kernel
 vm-bench: all vm-kernel
 	$(Q)selftests/bench/bench -k $(KVER)
 
+FUZZ_SECONDS	?= 3600
+
+fuzz: deps
+	$(Q)selftests/fuzz/fuzz $(FUZZ_SECONDS)
+
 # On the machine itself: it is ratios that count, and an emulator has others.
 bench-lend: PACKAGES += nbdkit nbd-server
 bench-lend: deps
@@ -299,7 +305,7 @@ $(addprefix $(LINUX)/,$(LINUX_FILES)) &:
 # --------------------------------------------------------------------------
 
 clean:
-	rm -rf $(OUTPUT)/kmod $(OUTPUT)/kmod-clang $(OUTPUT)/bpf $(OUTPUT)/userspace $(OUTPUT)/selftests $(OUTPUT)/results $(OUTPUT)/matrix $(OUTPUT)/vm $(OUTPUT)/lint
+	rm -rf $(OUTPUT)/fuzz $(OUTPUT)/kmod $(OUTPUT)/kmod-clang $(OUTPUT)/bpf $(OUTPUT)/userspace $(OUTPUT)/selftests $(OUTPUT)/results $(OUTPUT)/matrix $(OUTPUT)/vm $(OUTPUT)/lint
 
 distclean:
 	rm -rf $(OUTPUT)
@@ -307,4 +313,4 @@ distclean:
 .PHONY: all help kernel-found mirror kmod bpf userspace selftests install uninstall check check-smoke \
 	check-kernel check-matrix check-debug check-debug-smoke vm-check-debug demo bench soak \
 	vm-kernel vm-check vm-check-smoke vm-check-kernel kernel-selftests vm-style vm-demo vm-bench \
-	vm-soak bench-lend style deps kselftest clean distclean check-report
+	vm-soak bench-lend fuzz style deps kselftest clean distclean check-report

@@ -120,6 +120,7 @@ echo "TAP version 13"
 		part unit_ledger "$OUT/unit_ledger"
 		part lend selftests/host/lend.sh
 		part lend-tls selftests/host/lend-tls.sh
+		part fuzz env OUTPUT="$OUT" selftests/fuzz/fuzz 10
 		part "lend without sanitizers" env OUT="$OUT/plain" selftests/host/lend.sh
 		part unit_peer "$OUT/unit_peer"
 		part unit_extent "$OUT/unit_extent"
