@@ -19,7 +19,7 @@ set -u
 # --- it begins --------------------------------------------------------------------
 
 conf
-expect "lend: a dry run says what there is" 0 "would lend 131072 KiB now: of memory_kb = 131072 all" \
+expect "lend: a dry run says what there is" 0 "would lend 131072 KiB now: memory_kb = 131072 allows" \
 	"$TBTFD" lend --config "$file" --dry-run
 conf "headroom_kb = 60000000000"
 expect "lend: and why there is nothing" 0 "would lend 0 KiB now: .*headroom_kb = 60000000000 stays" \
@@ -90,7 +90,7 @@ lease one 65536
 check "lend: a lease is prepaid" [ "$(field RssShmem "$status")" -ge 65536 ]
 control three "$(hello three)" '{"id":2,"type":"lease","kb":98304,"path":["three"],"hops":4}' \
 	'{"id":3,"type":"offer"}' '{"id":4,"type":"leases"}'
-reply 2 "lend: asked for more than it has" '"error":"no-memory","message":"two can lend 65536 KiB: of memory_kb = 131072 all the rest is lent"'
+reply 2 "lend: asked for more than it has" '"error":"no-memory","message":"two can lend 65536 KiB: memory_kb = 131072 allows no more"'
 reply 3 "lend: what it has is on offer" '"offer_kb":65536'
 reply 4 "lend: another's leases are not listed" '"leases":\[\]'
 control one "$(hello one)" '{"id":2,"type":"leases"}' "{\"id\":3,\"type\":\"renew\",\"lease\":\"$number\"}"

@@ -136,7 +136,7 @@ uint64_t tbtf_ledger_offer(const struct tbtf_ledger *ledger, const struct tbtf_m
 		return 0;
 	}
 	if (rest <= spare) {
-		snprintf(why, TBTF_PEER_MESSAGE, "of memory_kb = %" PRIu64 " all the rest is lent",
+		snprintf(why, TBTF_PEER_MESSAGE, "memory_kb = %" PRIu64 " allows no more",
 			 ledger->conf->lend.memory_kb);
 		return rest / PAGE_KB * PAGE_KB;
 	}
