@@ -181,6 +181,18 @@
 #define TBTF_STEAL_SWAPPABLE_KB		4096
 #define TBTF_STEAL_SWAPPABLE_FRACTION	16
 
+/*
+ * The economy is looked at twice a second, as long as anybody is protected or there
+ * is a reserve. Averages forget with a time constant of 4 s: shorter, and every burst
+ * of page faults is a catastrophe; longer, and a leak of seconds is seen too late. A
+ * prediction from that is worth nothing beyond an hour, and somebody's attention from a
+ * minute on: time to free something, to attach something, or to fail over.
+ */
+#define TBTF_ECONOMY_TICK_MS		500
+#define TBTF_ECONOMY_TAU_MS		4000
+#define TBTF_ECONOMY_HORIZON_MS		(3600 * 1000ULL)
+#define TBTF_FORETELL_MS		60000ULL
+
 /* Time to read the console, and for kdump to start; then the machine is back. */
 #define TBTF_PANIC_REBOOT_S		10
 #define TBTF_PANIC_REBOOT_S_LIMIT	86400

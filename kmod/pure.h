@@ -4,8 +4,8 @@
  *
  * Copyright (C) 2026 The tbtf authors
  *
- * choose.h, slots.c, ladder.c, futile.c and likelihood.c reckon and decide, and
- * know no process, no lock and no cgroup of the kernel. So they are built for the
+ * choose.h, slots.c, ladder.c, futile.c, likelihood.c and economy.c reckon and decide,
+ * and know no process, no lock and no cgroup of the kernel. So they are built for the
  * host as well, where selftests/host/unit_*.c test them under sanitizers. They
  * include nothing beyond this file; what it takes from the kernel, kernel.h there
  * has in small.

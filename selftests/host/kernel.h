@@ -16,12 +16,14 @@
 #include <string.h>
 #include <sys/cdefs.h>
 
+typedef int64_t s64;
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef struct { int counter; } atomic_t;
 struct list_head { struct list_head *next, *prev; };
 
 #define U32_MAX			UINT32_MAX
+#define U64_MAX			UINT64_MAX
 #define BIT_ULL(n)		(1ULL << (n))
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)

@@ -58,6 +58,7 @@ build()
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
 	build_pure request request ladder >> "$tmp/build" 2>&1 &&
 	build_pure episode slots ladder request >> "$tmp/build" 2>&1 &&
+	build_pure economy economy >> "$tmp/build" 2>&1 &&
 	build_tbtfd ledger ledger conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd peer peer conf >> "$tmp/build" 2>&1
 }
@@ -111,6 +112,7 @@ echo "TAP version 13"
 		part unit_futile "$OUT/unit_futile"
 		part unit_request "$OUT/unit_request"
 		part unit_episode "$OUT/unit_episode"
+		part unit_economy "$OUT/unit_economy"
 		part cli selftests/host/cli.sh
 		part doctor selftests/host/doctor.sh
 		part top selftests/host/top.sh
