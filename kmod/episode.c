@@ -13,7 +13,7 @@
  *
  *	sacrifice	somebody smaller dies instead
  *	steal		memory of other nodes
- *	print		(rung three: goes into climb())
+ *	print		memory that was held in reserve
  *	exhausted	nobody is left, and ladder_deadline_ms has passed
  *
  * All of it runs under oom_lock, which is dropped for every wait, so that an
@@ -299,18 +299,49 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 }
 
 /*
+ * Rung three, as far as it is the kernel's: out of the reserve, where the rung on
+ * which the episode waits has a claim on it. True: there is memory, to be tried again.
+ */
+static bool print(struct tbtf_episode *ep, const struct oom_control *oc)
+{
+	bool first = !ep->printed;
+	unsigned long pages;
+
+	if (ep->rung == TBTF_RUNG_NONE)
+		return false;
+	pages = tbtf_lastresort_give(ep, oc, ep->rung == TBTF_RUNG_STEAL ? TBTF_GIVE_BRIDGE :
+				     TBTF_GIVE_ALL);
+	if (pages && ep->rung == TBTF_RUNG_PRINT) {
+		WRITE_ONCE(ep->given, TBTF_RUNG_PRINT);
+		if (first)
+			pr_info("episode %llu: %s: memory is printed: %llukB are left in reserve\n",
+				ep->id, scope_name(ep, oc), tbtf_lastresort_held_kb());
+	}
+	return pages;
+}
+
+/* What there is to be had beyond rung one. */
+enum climbed { CLIMBED_NOTHING, CLIMBED_WAITS, CLIMBED_THERE };
+
+/*
  * The rungs between sacrifice and exhaustion, in their order. Each says whether
  * memory is on its way, or there; if not, the next one is asked. @past: for the
- * last time. False: there is none to be had.
+ * last time.
  */
-static bool climb(struct tbtf_episode *ep, const struct oom_control *oc, struct task_struct *p,
-		  bool for_ever, bool past)
+static enum climbed climb(struct tbtf_episode *ep, const struct oom_control *oc,
+			  struct task_struct *p, bool for_ever, bool past)
 {
 	ep->rung = TBTF_RUNG_STEAL;
 	if (tbtf_steal(ep, oc, p, fragmented(oc), for_ever, past))
-		return true;
+		return print(ep, oc) ? CLIMBED_THERE : CLIMBED_WAITS;
+	ep->rung = TBTF_RUNG_PRINT;
+	if (print(ep, oc))
+		return CLIMBED_THERE;
+	/* What was printed is used up: if this ends well, it was not by that. */
+	if (ep->given == TBTF_RUNG_PRINT)
+		WRITE_ONCE(ep->given, TBTF_RUNG_NONE);
 	ep->rung = TBTF_RUNG_NONE;
-	return false;
+	return CLIMBED_NOTHING;
 }
 
 /*
@@ -322,6 +353,7 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 {
 	unsigned long since = ep->waiting_since, last = ep->last;
 	bool waits = tbtf_wait_for_ever(oc), waited, past;
+	enum climbed climbed;
 
 	tbtf_stat_inc(killless);
 	if (is_sysrq(oc)) {
@@ -354,10 +386,12 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	tbtf_tell(killless, ep, oc, futile);
 
 	past = !waits && tbtf_ladder_past_deadline(ep);
-	if (!climb(ep, oc, p, waits, past) && past)
+	climbed = climb(ep, oc, p, waits, past);
+	if (climbed == CLIMBED_NOTHING && past)
 		return exhausted(ep, oc, p, ret_progress);
-	tbtf_tell(round_end, ep, oc, TBTF_ROUND_WAITS);
-	*ret_progress = wait_or_fail(ep, oc);
+	tbtf_tell(round_end, ep, oc,
+		  climbed == CLIMBED_THERE ? TBTF_ROUND_PRINTED : TBTF_ROUND_WAITS);
+	*ret_progress = climbed == CLIMBED_THERE || wait_or_fail(ep, oc);
 	return true;
 }
 
@@ -481,6 +515,24 @@ static struct task_struct *find_protected(const struct oom_control *oc)
 	return NULL;
 }
 
+/*
+ * A kill that is none of ours, and that might not be but for what the reserve holds:
+ * it goes first, unless somebody protected waits for it.
+ */
+static bool yields(struct oom_control *oc)
+{
+	struct tbtf_episode *ep = enter(oc, false);
+	bool waits = ep && ep->waiting;
+
+	if (ep)
+		leave(ep, false);
+	if (waits || !tbtf_lastresort_yield(oc))
+		return false;
+	put_task_struct(oc->chosen);
+	oc->chosen = (void *)-1UL;
+	return true;
+}
+
 /**
  * tbtf_episode_kill() - the kernel is about to kill oc->chosen
  * @oc: the OOM; chosen has a reference, and may be exchanged for another
@@ -502,8 +554,10 @@ bool tbtf_episode_kill(struct oom_control *oc)
 
 	final_kill = false;
 	kill_scope = oc->memcg;
-	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping))
+	if (READ_ONCE(tbtf_stopping))
 		return false;
+	if (!tbtf_knob(enabled))
+		return yields(oc);
 	tbtf_stat_inc(rounds);
 	if (oom_task_origin(chosen)) {
 		tbtf_stat_inc(passes_origin);
@@ -511,6 +565,8 @@ bool tbtf_episode_kill(struct oom_control *oc)
 		return false;
 	}
 	p = find_protected(oc);
+	if (!p && yields(oc))
+		return true;
 	if (!p) {
 		tbtf_stat_inc(passes);
 		tbtf_tell(pass, oc, TBTF_PASS_UNPROTECTED);
@@ -619,11 +675,10 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	struct tbtf_episode *ep = NULL;
 	struct task_struct *p = NULL;
 	unsigned long freed = 0;
-	bool ended = false;
+	bool ended = false, printed;
 	u64 key;
 
-	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || tbtf_knob(dry_run) ||
-	    !tbtf_role_anyone_protected() || is_sysrq(oc))
+	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || tbtf_knob(dry_run) || is_sysrq(oc))
 		return false;
 	/* The kernel gives the dying what they need, and kills nobody for GFP_NOFS. */
 	if (fatal_signal_pending(current) || (current->flags & PF_EXITING)) {
@@ -633,6 +688,11 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	}
 	if (!oc->memcg && oc->gfp_mask && !(oc->gfp_mask & __GFP_FS))
 		return false;
+	/* Nobody has a claim on the reserve: before anyone is killed, or the kernel panics. */
+	if (!tbtf_role_anyone_protected()) {
+		*ret_progress = tbtf_lastresort_yield(oc);
+		return *ret_progress;
+	}
 
 	/* None holds for longer: as a rule there is none, and nothing to be looked up. */
 	if (time_before(jiffies, last_decided + msecs_to_jiffies(tbtf_knob(nap_ms))))
@@ -641,8 +701,10 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 		if (decided_just_now(ep, oc)) {
 			ep->rounds++;
 			ep->round_began = began;
-			tbtf_tell(round_end, ep, oc, TBTF_ROUND_WAITS);
-			*ret_progress = wait_or_fail(ep, oc);
+			printed = print(ep, oc);
+			tbtf_tell(round_end, ep, oc,
+				  printed ? TBTF_ROUND_PRINTED : TBTF_ROUND_WAITS);
+			*ret_progress = printed || wait_or_fail(ep, oc);
 			leave(ep, true);
 			return true;
 		}

@@ -77,6 +77,7 @@ struct tbtf_episode {
 	struct tbtf_event_who whom;	/* O: protected in the last round, if it is told */
 	unsigned int kills;		/* O */
 	u64 freed_kb;			/* O: expected of these */
+	unsigned long printed;		/* O: pages */
 	unsigned int looks;		/* O: rounds since the last that found memory there */
 	bool waiting;			/* O: past rung one, since: */
 	unsigned long waiting_since;	/* O: jiffies */

@@ -255,6 +255,27 @@ void tbtf_tell_answer(const struct tbtf_ask *ask, enum tbtf_answered what)
 	trace_tbtf_answer(&e);
 }
 
+void tbtf_tell_print(const struct tbtf_episode *ep, const struct oom_control *oc,
+		     enum tbtf_print what, unsigned long pages)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_PRINT, ep, oc);
+	e.what = what;
+	e.worth_kb = pages_to_kb(pages);
+	trace_tbtf_print(&e);
+}
+
+void tbtf_tell_foretold(u64 left_ms, u64 left_kb)
+{
+	struct tbtf_event e;
+
+	fill(&e, TBTF_EVENT_FORETOLD, NULL, NULL);
+	e.ns = left_ms * NSEC_PER_MSEC;
+	e.worth_kb = left_kb;
+	trace_tbtf_foretold(&e);
+}
+
 /**
  * tbtf_event_protected() - whom the episode's events speak of
  * @ep: the episode

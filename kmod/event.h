@@ -42,6 +42,9 @@ void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent,
 void tbtf_tell_exhausted(const struct tbtf_episode *ep, const struct oom_control *oc,
 			 enum tbtf_outcome outcome, unsigned int waited_ms);
 void tbtf_tell_died(struct task_struct *task);
+void tbtf_tell_print(const struct tbtf_episode *ep, const struct oom_control *oc,
+		     enum tbtf_print what, unsigned long pages);
+void tbtf_tell_foretold(u64 left_ms, u64 left_kb);
 void tbtf_tell_request(const struct tbtf_ask *ask);
 void tbtf_tell_answer(const struct tbtf_ask *ask, enum tbtf_answered what);
 

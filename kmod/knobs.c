@@ -31,6 +31,8 @@ struct tbtf_knobs tbtf_knobs = {
 	.on_exhausted		= TBTF_EXHAUSTED_KILL,
 	.on_exhausted_memcg	= TBTF_EXHAUSTED_MEMCG_KILL,
 	.panic_reboot_s		= TBTF_PANIC_REBOOT_S,
+	.reserve_kb		= TBTF_RESERVE_KB,
+	.print_rate_kb		= TBTF_PRINT_RATE_KB,
 };
 
 struct knob {
@@ -39,6 +41,7 @@ struct knob {
 	const char *const *words;	/* NULL: a number */
 	unsigned int first;		/* value of the first word */
 	unsigned int min, max;
+	int (*set)(unsigned int value);	/* NULL: the value is all */
 };
 
 static int parse(const struct knob *knob, const char *text, unsigned int *ret_value)
@@ -85,9 +88,12 @@ static ssize_t knob_store(struct kobject *kobj, struct kobj_attribute *attr, con
 	unsigned int value;
 	int err = parse(knob, buf, &value);
 
+	if (!err && knob->set)
+		err = knob->set(value);
 	if (err)
 		return err;
-	WRITE_ONCE(*knob->value, value);
+	if (!knob->set)
+		WRITE_ONCE(*knob->value, value);
 	/* Who waits is to see it at once: enabled, but also a shorter deadline. */
 	tbtf_episode_knob_set();
 	return count;
@@ -135,7 +141,8 @@ static const struct kernel_param_ops param_ops = {
 		__VA_ARGS__							\
 	};									\
 	module_param_cb(_name, &param_ops, &knob_##_name, 0444)
-#define NUMBER(_name, _min, _max)	KNOB(_name, .min = _min, .max = _max)
+#define NUMBER(_name, _min, _max, ...)						\
+	KNOB(_name, .min = _min, .max = _max, ##__VA_ARGS__)
 #define WORDS(_name, _first, ...)						\
 	static const char *const words_##_name[] = { __VA_ARGS__, NULL };	\
 	KNOB(_name, .words = words_##_name, .first = _first)
@@ -166,6 +173,10 @@ WORDS(on_exhausted_memcg, TBTF_EXHAUSTED_MEMCG_KILL, "kill", "wait");
 MODULE_PARM_DESC(on_exhausted_memcg, "likewise for a memory cgroup");
 NUMBER(panic_reboot_s, 0, TBTF_PANIC_REBOOT_S_LIMIT);
 MODULE_PARM_DESC(panic_reboot_s, "reboot so long after a panic where kernel.panic is 0");
+NUMBER(reserve_kb, 0, UNSET - 1, .set = tbtf_lastresort_set);
+MODULE_PARM_DESC(reserve_kb, "memory to be held, for when there is none");
+NUMBER(print_rate_kb, 0, TBTF_PRINT_RATE_KB_LIMIT);
+MODULE_PARM_DESC(print_rate_kb, "what is refilled of it in a second, when memory is plentiful");
 
 static struct attribute *pointers[] = {
 	&knob_enabled.attr.attr,
@@ -181,6 +192,8 @@ static struct attribute *pointers[] = {
 	&knob_on_exhausted.attr.attr,
 	&knob_on_exhausted_memcg.attr.attr,
 	&knob_panic_reboot_s.attr.attr,
+	&knob_reserve_kb.attr.attr,
+	&knob_print_rate_kb.attr.attr,
 	NULL
 };
 

@@ -182,6 +182,63 @@
 #define TBTF_STEAL_SWAPPABLE_FRACTION	16
 
 /*
+ * reserve_kb: nothing is held unless asked for. What is held is memory that nobody
+ * has, so that every OOM comes earlier by as much; what it buys is time, and who
+ * has no other node and no mint to buy it for has no use for time. At most a quarter
+ * of the machine: a reserve that is more is no longer kept for an emergency, it is one.
+ */
+#define TBTF_RESERVE_KB			0
+#define TBTF_RESERVE_FRACTION		4
+
+/*
+ * A quantum: what is taken and handed out at a time, 256 KiB. It is just as much
+ * as wakes who naps (TBTF_GAIN_PAGES), and goes into the buddy lists, where
+ * everybody's allocation finds it: what is of order 3 or less stays in a list of the
+ * CPU that frees it. Larger, and an OOM that wants one page gets megabytes; smaller
+ * costs a pass through all of reclaim for each. On a machine in pieces a quantum is
+ * put together of blocks of 64 KiB, and not of less.
+ */
+#define TBTF_QUANTUM_ORDER		6
+#define TBTF_QUANTUM_ORDER_MIN		4
+#define TBTF_QUANTUM_PAGES		(1UL << TBTF_QUANTUM_ORDER)
+
+/*
+ * So many quanta in one round, where the zone has fallen below its min watermark
+ * and one would not lift it out: who may use the last pages of a zone (reclaim, the
+ * dying) may have brought it to 0, and then nothing less than the watermark helps.
+ * 4 MiB is that of a machine of 1 GiB; where it is more, rounds follow each other.
+ */
+#define TBTF_ROUND_QUANTA		16
+
+/*
+ * The bridge: a quarter of the reserve is not printed as long as somebody may bring
+ * more, but is for those he needs: him, the kernel's threads, whoever holds a lock
+ * that he waits for. They are given 64 KiB at a time, too little to wake the one that
+ * naps and would eat it, and not more often than each so many ms, or what is a quarter
+ * of a small reserve would be gone before his first message is. The helper himself does
+ * not wait for that.
+ */
+#define TBTF_BRIDGE_FRACTION		4
+#define TBTF_BRIDGE_MS			20
+
+/*
+ * print_rate_kb: so much goes back into the reserve in a second, when memory is
+ * plentiful again. What is refilled is taken from whoever would have used it: at
+ * 16 MiB a second a reserve of 64 MiB is back within the time in which an episode
+ * ends, and that is a small part of what one CPU can fault in.
+ */
+#define TBTF_PRINT_RATE_KB		16384
+#define TBTF_PRINT_RATE_KB_LIMIT	(1024 * 1024 * 1024)
+
+/*
+ * Plentiful: twice the high watermark of the zone and a 64th of it. kswapd sleeps
+ * from the high watermark on; what is taken above twice of it wakes nobody, and the
+ * 64th is for what the machine allocates between two looks.
+ */
+#define TBTF_PLENTY_WATERMARKS		2
+#define TBTF_PLENTY_FRACTION		64
+
+/*
  * The economy is looked at twice a second, as long as anybody is protected or there
  * is a reserve. Averages forget with a time constant of 4 s: shorter, and every burst
  * of page faults is a catastrophe; longer, and a leak of seconds is seen too late. A

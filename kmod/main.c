@@ -22,9 +22,12 @@ static int __init tbtf_init(void)
 	err = tbtf_episode_setup();
 	if (err)
 		return err;
-	err = tbtf_mark_setup();
+	err = tbtf_lastresort_setup();
 	if (err)
 		goto teardown_episode;
+	err = tbtf_mark_setup();
+	if (err)
+		goto teardown_lastresort;
 	err = tbtf_role_setup();
 	if (err)
 		goto teardown_mark;
@@ -56,6 +59,9 @@ teardown_role:
 	tbtf_role_teardown();
 teardown_mark:
 	tbtf_mark_teardown();
+teardown_lastresort:
+	tbtf_hook_stop();
+	tbtf_lastresort_teardown();
 teardown_episode:
 	tbtf_episode_teardown();
 	/* Of EEXIST modprobe thinks that the module is there already, and all is well. */
@@ -66,12 +72,14 @@ static void __exit tbtf_exit(void)
 {
 	/* From here on nobody waits: he might hold what is wanted below. */
 	tbtf_hook_stop();
+	tbtf_lastresort_stop();
 	tbtf_sysfs_teardown();
 	tbtf_device_teardown();
 	tbtf_cgroup_teardown();
 	tbtf_hook_teardown();
 	tbtf_role_teardown();
 	tbtf_mark_teardown();
+	tbtf_lastresort_teardown();
 	tbtf_episode_teardown();
 	pr_info("unloaded\n");
 }

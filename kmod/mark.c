@@ -249,6 +249,7 @@ int tbtf_mark_set(struct task_struct *task, u32 role, u32 flags)
 	 */
 	follow_mm(task);
 	tbtf_stat_inc(marks_set);
+	tbtf_lastresort_wake();
 	tbtf_tell(mark, pid, role, flags);
 out:
 	put_pid(pid);

@@ -55,6 +55,8 @@ struct tbtf_knobs {
 	unsigned int on_exhausted;
 	unsigned int on_exhausted_memcg;
 	unsigned int panic_reboot_s;
+	unsigned int reserve_kb;
+	unsigned int print_rate_kb;
 };
 
 extern struct tbtf_knobs tbtf_knobs;

@@ -228,6 +228,7 @@ int tbtf_role_cgroup_set(struct mem_cgroup *memcg, u32 role)
 	schedule_refill(TBTF_CGROUP_SWEEP_MS);
 	spin_unlock_irq(&role_lock);
 	kfree(fresh);
+	tbtf_lastresort_wake();
 	return err;
 }
 

@@ -64,6 +64,12 @@
 	X(no_episode_slot, "a round of a scope for which no episode was free")	\
 	X(died_exhausted, "a protected process was killed by on_exhausted")	\
 	X(died_oom, "a marked process ended as the victim of an OOM, for whatever reason") \
+	X(taken_kb, "memory was put into the reserve by a write to reserve_kb, in kB") \
+	X(refilled_kb, "it was put back because memory was plentiful, in kB")	\
+	X(bridged_kb, "it was handed out while a helper was at work, in kB")	\
+	X(printed_kb, "it was handed out because nobody could bring more, in kB") \
+	X(yielded_kb, "it was handed out before a kill that was none of tbtf's, in kB") \
+	X(returned_kb, "it was given back because reserve_kb was lowered, in kB") \
 	X(marks_set, "a process got a role of its own")				\
 	X(marks_cleared, "its role was taken away")				\
 	X(marks_exited, "it exited with it")					\

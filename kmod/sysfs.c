@@ -60,12 +60,18 @@ static ssize_t helper_rungs_show(struct kobject *kobj, struct kobj_attribute *at
 			  rungs & TBTF_RUNG_PRINT ? "" : "-");
 }
 
+static ssize_t reserve_held_kb_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", tbtf_lastresort_held_kb());
+}
+
 static struct kobj_attribute features_attr = __ATTR_RO(features);
 static struct kobj_attribute marked_attr = __ATTR_RO(marked);
 static struct kobj_attribute stage_attr = __ATTR_RO(stage);
 static struct kobj_attribute abi_attr = __ATTR_RO(abi);
 static struct kobj_attribute helper_attr = __ATTR_RO(helper);
 static struct kobj_attribute helper_rungs_attr = __ATTR_RO(helper_rungs);
+static struct kobj_attribute reserve_held_kb_attr = __ATTR_RO(reserve_held_kb);
 
 static struct attribute *info_attrs[] = {
 	&features_attr.attr,
@@ -74,6 +80,7 @@ static struct attribute *info_attrs[] = {
 	&abi_attr.attr,
 	&helper_attr.attr,
 	&helper_rungs_attr.attr,
+	&reserve_held_kb_attr.attr,
 	NULL
 };
 
@@ -85,6 +92,7 @@ static const struct attribute_group *groups[] = {
 	&tbtf_knob_group,
 	&info_group,
 	&tbtf_stats_group,
+	&tbtf_economy_group,
 	NULL
 };
 
@@ -108,23 +116,39 @@ int tbtf_sysfs_setup(void)
 {
 	/* Exported by some kernels only. */
 	struct kobject **mm = (struct kobject **)tbtf_ksym_data("mm_kobj");
+	struct kobject *kobj;
 	int err;
 
 	if (!mm) {
 		pr_err("this kernel has no mm_kobj; not loading\n");
 		return -ENOENT;
 	}
-	tbtf_kobj = kzalloc(sizeof(*tbtf_kobj), GFP_KERNEL);
-	if (!tbtf_kobj)
+	kobj = kzalloc(sizeof(*kobj), GFP_KERNEL);
+	if (!kobj)
 		return -ENOMEM;
-	err = kobject_init_and_add(tbtf_kobj, &tbtf_ktype, *mm, "tbtf");
+	err = kobject_init_and_add(kobj, &tbtf_ktype, *mm, "tbtf");
 	if (!err)
-		err = sysfs_create_groups(tbtf_kobj, groups);
+		err = sysfs_create_groups(kobj, groups);
 	if (err) {
 		pr_err("cannot make /sys/kernel/mm/tbtf: %d; not loading\n", err);
-		kobject_put(tbtf_kobj);
+		kobject_put(kobj);
+		return err;
 	}
-	return err;
+	WRITE_ONCE(tbtf_kobj, kobj);
+	return 0;
+}
+
+/**
+ * tbtf_sysfs_foretold() - wake who polls economy/left_ms
+ *
+ * Context: may sleep; not once tbtf_sysfs_teardown() has begun.
+ */
+void tbtf_sysfs_foretold(void)
+{
+	struct kobject *kobj = READ_ONCE(tbtf_kobj);
+
+	if (kobj)
+		sysfs_notify(kobj, "economy", "left_ms");
 }
 
 /**

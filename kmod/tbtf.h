@@ -12,6 +12,7 @@
  * E: episode_lock (episode.c)
  * L: leaving_lock (leaving.c)
  * H: helper_lock (helper.c)
+ * S: reserve_lock (lastresort.c)
  * O: oom_lock of the kernel
  * A: atomic, or a single word written with WRITE_ONCE
  *
@@ -25,6 +26,7 @@
  *     mark_lock (task_lock of the one marked inside it)
  *     leaving_lock
  *     role_lock (taken under cgroup_mutex with interrupts off, too: cgroup_rmdir)
+ *     reserve_lock
  * No two others of tbtf's own are ever held together, and no two task_locks; nothing of
  * tbtf's is held while it takes oom_lock again after a wait.
  */
@@ -265,6 +267,24 @@ enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_co
 void tbtf_wait_in_oom(struct tbtf_episode *ep, const struct oom_control *oc, enum tbtf_wait kind);
 void tbtf_wait_in_fault(struct tbtf_episode *ep, struct mem_cgroup *memcg);
 
+/* lastresort.c: the reserve, and what there is to be told of the economy */
+enum tbtf_give {
+	TBTF_GIVE_BRIDGE,		/* more is on its way: for those it needs */
+	TBTF_GIVE_PRINT,		/* all but the bridge */
+	TBTF_GIVE_ALL,			/* nobody is left who would bring more */
+};
+
+unsigned long tbtf_lastresort_give(struct tbtf_episode *ep, const struct oom_control *oc,
+				   enum tbtf_give part);
+bool tbtf_lastresort_yield(const struct oom_control *oc);
+int tbtf_lastresort_set(unsigned int kb);
+void tbtf_lastresort_wake(void);
+u64 tbtf_lastresort_held_kb(void);
+int tbtf_lastresort_setup(void);
+void tbtf_lastresort_stop(void);
+void tbtf_lastresort_teardown(void);
+extern const struct attribute_group tbtf_economy_group;
+
 /* hook.c */
 /* What a decision leaves in the two return registers. */
 struct tbtf_decision {
@@ -292,6 +312,7 @@ struct pid *tbtf_hook_pidfd_pid(const struct file *file);
 /* sysfs.c, stats.c */
 int tbtf_sysfs_setup(void);
 void tbtf_sysfs_teardown(void);
+void tbtf_sysfs_foretold(void);
 extern const struct attribute_group tbtf_stats_group;
 
 #endif /* _TBTF_H */

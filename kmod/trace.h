@@ -102,6 +102,17 @@ TBTF_EVENT(answer,
 	   __entry->e.episode, __entry->e.rung, __entry->e.protected.pid,
 	   __entry->e.what, __entry->e.reason, __entry->e.worth_kb, __entry->e.ns);
 
+/* Memory is handed out of the reserve. */
+TBTF_EVENT(print,
+	   "episode=%llu caller=%d what=%u kb=%llu",
+	   __entry->e.episode, __entry->e.caller.pid, __entry->e.what,
+	   __entry->e.worth_kb);
+
+/* How long memory lasts, if it goes on like this. */
+TBTF_EVENT(foretold,
+	   "left_ms=%llu left_kb=%llu",
+	   div_u64(__entry->e.ns, NSEC_PER_MSEC), __entry->e.worth_kb);
+
 /* The end of the ladder: what on_exhausted does now. */
 TBTF_EVENT(exhausted,
 	   "episode=%llu protected=%d outcome=%u waited_ms=%llu",

@@ -20,7 +20,7 @@
 #define PARAMETERS "/sys/module/tbtf/parameters"
 
 /* Every number, and its bounds; every word. */
-static const struct {
+static struct {
 	const char *name;
 	long long min, max;
 	const char *words[4];
@@ -37,6 +37,8 @@ static const struct {
 	{ "on_exhausted_memcg",	.words = { "kill", "wait" } },
 	{ "panic_reboot_s",	0,	86400 },
 	{ "policy",		.words = { "uniform", "weighted", "largest" } },
+	{ "print_rate_kb",	0,	1073741824 },
+	{ "reserve_kb",		0,	0 },	/* a quarter of memory */
 	{ "substitute",		.words = { "chosen", "always" } },
 };
 
@@ -66,6 +68,16 @@ static int whole(const char *dir, const char *name, char *buf, size_t size)
 	return n < 0 ? -errno : n;
 }
 
+static long long memory_kb(void)
+{
+	char text[256];
+	long long kb = 0;
+
+	if (whole("/proc", "meminfo", text, sizeof(text)) > 0)
+		sscanf(text, "MemTotal: %lld", &kb);
+	return kb;
+}
+
 FIXTURE(knob) {
 	const char *name;
 	char before[256];
@@ -89,10 +101,13 @@ VARIANT(on_exhausted, 8);
 VARIANT(on_exhausted_memcg, 9);
 VARIANT(panic_reboot_s, 10);
 VARIANT(policy, 11);
-VARIANT(substitute, 12);
+VARIANT(print_rate_kb, 12);
+VARIANT(reserve_kb, 13);
+VARIANT(substitute, 14);
 
 FIXTURE_SETUP(knob)
 {
+	knobs[13].max = memory_kb() / 4;
 	self->nr = variant->nr;
 	self->name = knobs[self->nr].name;
 	ASSERT_LT(0, whole(TU_SYSFS, self->name, self->before, sizeof(self->before)));
@@ -271,7 +286,7 @@ TEST(what_is_shown_is_one_line)
 	char text[256];
 
 	EXPECT_LT(0, whole(TU_SYSFS, "features", text, sizeof(text)));
-	EXPECT_STREQ("prctl kill group cgroup front nap exec rmdir fault\n", text);
+	EXPECT_STREQ("prctl kill group cgroup front nap exec rmdir fault helper\n", text);
 	EXPECT_LT(0, whole(TU_SYSFS, "abi", text, sizeof(text)));
 	EXPECT_STREQ("1\n", text);
 	EXPECT_LT(0, whole(TU_SYSFS, "marked", text, sizeof(text)));

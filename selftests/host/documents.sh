@@ -64,6 +64,7 @@ knobs()
 		default=$(default_of "$name")
 		if [ "$kind" = NUMBER ]; then
 			[ "$default" = UNSET ] && default=computed || default=$((default))
+			args=${args%%, .*}
 			echo "$name $default $((${args%%,*})) $((${args#*,}))"
 		else
 			first=${args%%,*}
@@ -115,6 +116,8 @@ same "knobs: each has its file"
 sed -n 's/^static struct kobj_attribute \([a-z_]*\)_attr = .*/\1/p' kmod/sysfs.c > "$tmp/info"
 {
 	cat "$tmp/names" "$tmp/info"
+	echo economy
+	sed -n 's/^static struct kobj_attribute \([a-z_]*\)_attr = .*/economy\/\1/p' kmod/lastresort.c
 	echo stats
 	sed -n 's/^\tX(\([a-z_]*\),.*/stats\/\1/p' kmod/stats.h
 	sed -n 's/^static struct kobj_attribute \([a-z_]*\)_attr = .*/stats\/\1/p' kmod/stats.c
@@ -123,13 +126,14 @@ abi_files $sysfs > "$tmp/docs"
 same "sysfs: every file in the ABI document, and none besides"
 
 sed -n 's,^stats/,,p' "$tmp/code" > "$tmp/stats"
+sed -n 's,^economy/,,p' "$tmp/code" > "$tmp/economy"
 cp "$tmp/stats" "$tmp/code"
 sed -n 's/^   \* - ``\([a-z_]*\)``$/\1/p' "$usage" | LC_ALL=C sort > "$tmp/docs"
 same "counters: the table of usage.rst"
 
-cat "$tmp/names" "$tmp/info" "$tmp/stats" | LC_ALL=C sort > "$tmp/code"
+cat "$tmp/names" "$tmp/info" "$tmp/economy" "$tmp/stats" | LC_ALL=C sort > "$tmp/code"
 sed -n '/^    \/sys\/kernel\/mm\/tbtf\/$/,/^$/s/^    [^a-z]*── //p' "$usage" |
-	sed 's/stats\///; s/   .*//; s/  /\n/g' | grep . | LC_ALL=C sort > "$tmp/docs"
+	sed 's/stats\///; s/economy\///; s/   .*//; s/  /\n/g' | grep . | LC_ALL=C sort > "$tmp/docs"
 same "sysfs: the tree of usage.rst"
 
 sed -n 's/^\t\t\.name = "\(tbtf[a-z.]*\)",/memory.\1/p' kmod/cgroup.c | LC_ALL=C sort > "$tmp/code"
@@ -211,6 +215,10 @@ design/episode.rst|TBTF_SLICE_MS|looked at every @ ms
 design/episode.rst|TBTF_NAPS_IN_A_ROW|sleep on, for @ naps
 design/steal.rst|TBTF_STEAL_SHOWS_MS|is given @ ms to show
 design/locking.rst|TBTF_SLICE_MS|looked at every @ ms
+design/lastresort.rst|TBTF_BRIDGE_MS|once in @ ms
+design/lastresort.rst|TBTF_ROUND_QUANTA|@ quanta at most
+design/lastresort.rst|TBTF_ECONOMY_TICK_MS|each @ ms
+design/lastresort.rst|TBTF_ECONOMY_TAU_MS|a time constant of @ ms
 admin-guide/usage.rst|TBTF_MAX_EPISODES|more than @ scopes
 ABI/testing/sysfs-kernel-mm-tbtf|TBTF_MAX_CGROUPS|ENOSPC when @ cgroups
 ABI/testing/sysfs-kernel-mm-tbtf|TBTF_MIN_VICTIM_FRACTION|a @th of memory

@@ -15,7 +15,7 @@
 static const char * const knobs[] = {
 	"enabled", "dry_run", "substitute", "policy", "min_victim_kb", "max_kills", "max_marks",
 	"nap_ms", "episode_idle_ms", "ladder_deadline_ms", "on_exhausted", "on_exhausted_memcg",
-	"panic_reboot_s",
+	"panic_reboot_s", "reserve_kb", "print_rate_kb",
 };
 
 struct status {

@@ -59,7 +59,13 @@ enum tbtf_event_kind {
 	TBTF_EVENT_ANSWER	= 15,	/* what has come of it, ns later; what: enum
 					 * tbtf_answered
 					 */
-	TBTF_EVENT_NR		= 16,
+	TBTF_EVENT_PRINT	= 16,	/* worth_kb of memory were handed out of the reserve to
+					 * caller; what: enum tbtf_print
+					 */
+	TBTF_EVENT_FORETOLD	= 17,	/* if it goes on like this all memory is gone in ns;
+					 * worth_kb is left now
+					 */
+	TBTF_EVENT_NR		= 18,
 };
 
 /* Why an OOM was left alone. */
@@ -78,6 +84,7 @@ enum tbtf_round {
 	TBTF_ROUND_EXHAUSTED	= 5,	/* the kernel kills the protected process */
 	TBTF_ROUND_PASSED	= 6,	/* substitute=always, nobody found: left alone */
 	TBTF_ROUND_LEAVING	= 7,	/* memory is on its way, or there: again */
+	TBTF_ROUND_PRINTED	= 8,	/* there is some of the reserve: again */
 };
 
 /* Why there is nobody to kill. */
@@ -97,6 +104,13 @@ enum tbtf_death {
 					 */
 	TBTF_DEATH_OFF		= 3,	/* of an OOM while tbtf was switched off, or in a dry run */
 	TBTF_DEATH_SIGBUS	= 4,	/* of SIGBUS: a page of it was lost */
+};
+
+/* For what the reserve is handed out. */
+enum tbtf_print {
+	TBTF_PRINT_BRIDGE	= 1,	/* a helper is at work: for those it needs */
+	TBTF_PRINT_LAST		= 2,	/* nobody is left who would bring more */
+	TBTF_PRINT_YIELD	= 3,	/* before a kill that is none of tbtf's; of no episode */
 };
 
 /* What has come of a request. */
@@ -158,7 +172,8 @@ struct tbtf_event {
 	__u64 scope_cgroup;	/* that hit its limit; 0: the machine, or a constraint */
 	__u64 ns;		/* how long what the event tells of took */
 	__u64 worth_kb;		/* SACRIFICE: what the kill frees; EPISODE_END: of all kills;
-				 * REQUEST: what is wanted; ANSWER: what was granted
+				 * REQUEST: what is wanted; ANSWER: what was granted; PRINT:
+				 * what was handed out; FORETOLD: what is left
 				 */
 	__u32 scope;		/* enum tbtf_scope */
 	__u32 what;		/* by kind, see there */
