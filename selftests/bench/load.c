@@ -10,7 +10,8 @@
  *
  * One connection to 127.0.0.1, simple replies, so many requests under way at once.
  * Whatever has been answered is asked again with one call, so that it is the server
- * that is measured. Prints requests and bytes per second.
+ * that is measured. Prints requests and bytes per second. Built with -DWITH_TLS and
+ * OpenSSL it begins with STARTTLS, with the certificate in the directory TLS_DIR.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -28,6 +29,11 @@
 #include <unistd.h>
 
 #include "../../userspace/tbtfd/nbd-proto.h"
+
+#ifdef WITH_TLS
+#include <openssl/ssl.h>
+static SSL *ssl;
+#endif
 
 #define DEPTH_MAX	256
 #define BUFFER		(1U << 20)
@@ -72,10 +78,19 @@ static int dial(int port)
 	return fd;
 }
 
+static ssize_t some(int fd, void *to, size_t len)
+{
+#ifdef WITH_TLS
+	if (ssl)
+		return SSL_read(ssl, to, len);
+#endif
+	return recv(fd, to, len, 0);
+}
+
 static void get(int fd, void *to, size_t len)
 {
 	while (len) {
-		ssize_t n = recv(fd, to, len, 0);
+		ssize_t n = some(fd, to, len);
 
 		if (n <= 0)
 			die("recv");
@@ -84,8 +99,35 @@ static void get(int fd, void *to, size_t len)
 	}
 }
 
+#ifdef WITH_TLS
+/* All in as few records as there can be. */
+static void put_tls(struct iovec *iov, int n)
+{
+	static char text[DEPTH_MAX * 4200 + BUFFER];
+	size_t fill = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (fill + iov[i].iov_len > sizeof(text)) {
+			if (SSL_write(ssl, text, fill) <= 0)
+				die("SSL_write");
+			fill = 0;
+		}
+		memcpy(text + fill, iov[i].iov_base, iov[i].iov_len);
+		fill += iov[i].iov_len;
+	}
+	if (SSL_write(ssl, text, fill) <= 0)
+		die("SSL_write");
+}
+#endif
+
 static void put(int fd, struct iovec *iov, int n)
 {
+#ifdef WITH_TLS
+	if (ssl) {
+		put_tls(iov, n);
+		return;
+	}
+#endif
 	while (n) {
 		ssize_t sent = writev(fd, iov, n);
 
@@ -103,6 +145,33 @@ static void put(int fd, struct iovec *iov, int n)
 	}
 }
 
+#ifdef WITH_TLS
+static void start_tls(int fd)
+{
+	struct nbd_option_head head = { htobe64(NBD_OPTION_MAGIC), htobe32(NBD_OPT_STARTTLS), 0 };
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	struct iovec iov = { &head, sizeof(head) };
+	struct nbd_option_reply_head reply;
+	const char *dir = getenv("TLS_DIR");
+	char cert[4096], key[4096];
+
+	snprintf(cert, sizeof(cert), "%s/client-cert.pem", dir);
+	snprintf(key, sizeof(key), "%s/client-key.pem", dir);
+	put(fd, &iov, 1);
+	get(fd, &reply, sizeof(reply));
+	if (be32toh(reply.type) != NBD_REP_ACK)
+		die("STARTTLS");
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+		die("TLS_DIR");
+	SSL_CTX_set_read_ahead(ctx, 1);
+	ssl = SSL_new(ctx);
+	SSL_set_fd(ssl, fd);
+	if (SSL_connect(ssl) != 1)
+		die("SSL_connect");
+}
+#endif
+
 static uint64_t negotiate(int fd, const char *name)
 {
 	uint32_t len = strlen(name), flags = htobe32(NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
@@ -118,7 +187,11 @@ static uint64_t negotiate(int fd, const char *name)
 	uint64_t size = 0;
 
 	get(fd, &greeting, sizeof(greeting));
-	put(fd, iov, 5);
+	put(fd, iov, 1);
+#ifdef WITH_TLS
+	start_tls(fd);
+#endif
+	put(fd, iov + 1, 4);
 	do {
 		get(fd, &reply, sizeof(reply));
 		len = be32toh(reply.length);
@@ -178,7 +251,7 @@ static unsigned int take(void)
 	struct nbd_simple_reply reply;
 	size_t pos = 0, part;
 	unsigned int n = 0;
-	ssize_t got = recv(load.fd, buffer + fill, BUFFER - fill, 0);
+	ssize_t got = some(load.fd, buffer + fill, BUFFER - fill);
 
 	if (got <= 0)
 		die("recv");

@@ -31,6 +31,7 @@
 
 #define RECORD		16384		/* the most that TLS has in one */
 #define READ_AHEAD	65536		/* taken from the socket at once */
+#define WRITE_BEHIND	131072		/* given to it at once, where the kernel does no TLS */
 #define CIPHERS_12	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
 			"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 #define CIPHERS_13	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"
@@ -63,7 +64,7 @@ static int failed(struct tbtf_tls_error *error, const char *format, ...)
 static int set_up(SSL_CTX *ctx, const struct tbtf_conf *conf, struct tbtf_tls_error *error)
 {
 	SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-			    SSL_OP_NO_COMPRESSION);
+			    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -179,6 +180,25 @@ static int trouble(struct tbtf_stream *stream, int ret)
 	}
 }
 
+/*
+ * Records are collected, and go with one call: a call each costs as much as the cipher.
+ * Only for tbtf_tls_send(), at whose end there is none left.
+ */
+static int write_behind(struct tbtf_stream *stream)
+{
+	BIO *socket = SSL_get_wbio(stream->ssl), *buffer;
+
+	if (tbtf_tls_in_kernel(stream))
+		return 0;
+	buffer = BIO_new(BIO_f_buffer());
+	if (!buffer || BIO_set_write_buffer_size(buffer, WRITE_BEHIND) != 1 || !BIO_up_ref(socket)) {
+		BIO_free(buffer);
+		return -ENOMEM;
+	}
+	SSL_set0_wbio(stream->ssl, BIO_push(buffer, socket));
+	return 0;
+}
+
 /**
  * tbtf_tls_handshake - get on with it
  * @stream: after tbtf_tls_begin()
@@ -221,9 +241,10 @@ int tbtf_tls_accept(struct tbtf_stream *stream, struct tbtf_tls *tls, struct tbt
 
 	while (!err) {
 		err = tbtf_tls_handshake(stream, error);
-		if (err != -EAGAIN)
-			return err;
-		err = tbtf_tls_wait(stream);
+		if (!err)
+			return write_behind(stream) < 0 ? failed(error, "no memory for TLS") : 0;
+		if (err == -EAGAIN)
+			err = tbtf_tls_wait(stream);
 	}
 	return err;
 }
@@ -290,8 +311,10 @@ void tbtf_tls_end(struct tbtf_stream *stream)
 {
 	if (stream->ssl) {
 		/* Best effort, and it does not wait: the other end sees that it was no accident. */
-		if (SSL_is_init_finished(stream->ssl))
+		if (SSL_is_init_finished(stream->ssl)) {
 			(void)SSL_shutdown(stream->ssl);
+			(void)BIO_flush(SSL_get_wbio(stream->ssl));
+		}
 		SSL_free(stream->ssl);
 		ERR_clear_error();
 	}
@@ -332,8 +355,8 @@ ssize_t tbtf_tls_try_recv(struct tbtf_stream *stream, void *buf, size_t size)
 	size_t got = 0, n;
 	int err;
 
-	/* A record at a time, and all that there are: they make one batch. */
-	while (got < size) {
+	/* A record at a time, and all that were received: they make one batch. */
+	while (got < size && (!got || SSL_has_pending(stream->ssl))) {
 		ERR_clear_error();
 		errno = 0;
 		if (SSL_read_ex(stream->ssl, (char *)buf + got, size - got, &n) == 1) {
@@ -383,6 +406,21 @@ ssize_t tbtf_tls_recv(struct tbtf_stream *stream, void *buf, size_t size)
 	}
 }
 
+/* What is left in the buffer. */
+static int flush(struct tbtf_stream *stream)
+{
+	BIO *buffer = SSL_get_wbio(stream->ssl);
+	int err = 0;
+
+	while (!err && BIO_flush(buffer) != 1) {
+		if (!BIO_should_retry(buffer))
+			return -EPIPE;
+		stream->wait_for = POLLOUT;
+		err = tbtf_tls_wait(stream);
+	}
+	return err;
+}
+
 static int send_all(struct tbtf_stream *stream, const char *data, size_t len)
 {
 	ssize_t n;
@@ -430,5 +468,5 @@ int tbtf_tls_send(struct tbtf_stream *stream, const struct iovec *iov, size_t n)
 	}
 	if (!err && fill)
 		err = send_all(stream, stream->bounce, fill);
-	return err;
+	return err ? err : flush(stream);
 }
