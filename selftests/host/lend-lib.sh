@@ -78,7 +78,7 @@ field()
 # Ports may be taken: some are tried.
 start_lender()
 {
-	local i
+	local i socket=$tmp/notify.$BASHPID.$RANDOM
 
 	rm -f "$tmp/notified"
 	perl -MIO::Socket::UNIX -e '
@@ -86,14 +86,13 @@ start_lender()
 		open my $f, ">", $ARGV[1] or die;
 		$f->autoflush(1);
 		while (defined $s->recv(my $d, 4096)) { print $f "$d\n" }' \
-		"$tmp/notify.$$.$RANDOM" "$tmp/notified" &
+		"$socket" "$tmp/notified" &
 	notifier=$!
 	for ((i = 0; i < 50; i++)); do
-		set -- "$tmp"/notify.*
-		[ ! -S "$1" ] || break
+		[ ! -S "$socket" ] || break
 		sleep 0.1
 	done
-	NOTIFY_SOCKET=$1 "$TBTFD" lend --trial --verbose --config "$file" > "$log" 2>&1 &
+	NOTIFY_SOCKET=$socket "$TBTFD" lend --trial --verbose --config "$file" > "$log" 2>&1 &
 	lender=$!
 	# Without it nothing of what follows makes sense.
 	wait_until "lend: it is ready" grep -q 'ready as two' "$log" || exit 1
@@ -107,7 +106,6 @@ stop_lender()
 	wait "$lender"
 	check "lend: it was stopped" [ $? = 0 ]
 	kill "$notifier" 2> /dev/null
-	rm -f "$tmp"/notify.*
 	! grep -q 'Sanitizer\|runtime error' "$log" || { not_ok "lend: a sanitizer complained"; cat "$log"; }
 }
 

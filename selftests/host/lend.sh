@@ -240,7 +240,7 @@ lease one 8192
 perl selftests/host/peer.pl hold "$nbd_port" 127.0.0.1 "$export" > "$tmp/held" 2>&1 &
 holder=$!
 wait_until "time: a lease is in use" grep -q size "$tmp/held"
-used=$export used_number=$number
+used=$export
 # After it, so that its time is over when this one's is.
 lease one 4096
 (exec 3<> "/dev/tcp/127.0.0.1/$nbd_port" && cat <&3 > "$tmp/mute"; echo end >> "$tmp/mute") &
@@ -248,11 +248,14 @@ wait_until "time: a lease that is not renewed expires" grep -q "has ended: it ha
 expect "time: its name is of no use any more" 1 "error 6 no such export" peer go one "$export"
 expect "time: one that is in use does not" 0 "size 8388608" peer go one "$used"
 wait_until "time: who says nothing is sent away" grep -q end "$tmp/mute"
-kill $holder
-
-number=$used_number export=$used
+stop_lender
+kill $holder 2> /dev/null
 
 # --- the end, in order ------------------------------------------------------------------------
+
+conf
+start_lender
+lease one 8192
 
 {
 	hello one
