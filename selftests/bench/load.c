@@ -32,7 +32,7 @@
 
 #ifdef WITH_TLS
 #include <openssl/ssl.h>
-static SSL *ssl;
+static struct ssl_st *ssl;
 #endif
 
 #define DEPTH_MAX	256

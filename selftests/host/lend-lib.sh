@@ -123,7 +123,7 @@ peer()
 {
 	local port=$nbd_port
 
-	[ "$1" != control ] || port=$control_port
+	[ "$1" != control ] && [ "$1" != burst ] || port=$control_port
 	perl selftests/host/peer.pl "$1" "$port" "$(address "$2")" ${3+"$3"}
 }
 

@@ -70,6 +70,14 @@ control 9 "$(hello one)"
 reply 1 "lend: an address that is no peer's is sent away" '^closed$'
 check "lend: which is logged" grep -q '127.0.0.9:[0-9]*: refused: its address is none of \[peers\]' "$log"
 
+{
+	hello one
+	for ((i = 2; i <= 200; i++)); do
+		printf '{"id":%d,"type":"offer"}\n' $i
+	done
+} | peer burst one > "$tmp/replies" 2>&1
+expect "lend: 200 requests at once, and an end: all are answered" 0 '^200$' grep -c '"ok":true' "$tmp/replies"
+
 lease_cases=(
 	'cycle","message":"one-two-one-two is a ring"|{"id":2,"type":"lease","kb":4,"path":["one","two","one"],"hops":4}'
 	'cycle","message":"two-three-one-two is a ring"|{"id":2,"type":"lease","kb":4,"path":["two","three","one"],"hops":4}'

@@ -6,6 +6,7 @@
 # Copyright (C) 2026 The tbtf authors
 #
 # usage: peer.pl control PORT FROM	each line of stdin is sent, what comes is printed
+#	 peer.pl burst PORT FROM	all of stdin at once, and no more; what comes is printed
 #	 peer.pl go PORT FROM EXPORT	asks for an export: "size N", or "error N text"
 #	 peer.pl hold PORT FROM EXPORT HEX	the same, sends bytes, and waits for the end
 #	 peer.pl raw PORT FROM HEX	sends bytes after the greeting, prints what comes
@@ -53,6 +54,13 @@ if ($what eq "control") {
 }
 
 alarm 60;
+if ($what eq "burst") {
+	local $/;
+	syswrite $sock, scalar <STDIN>;
+	shutdown $sock, 1;
+	print scalar <$sock>;
+	exit 0;
+}
 get(18);
 syswrite $sock, pack("N", 3);
 if ($what eq "raw") {

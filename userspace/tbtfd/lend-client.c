@@ -33,6 +33,8 @@
 #define HELLO_S		10	/* as long as a stranger may keep a place */
 /* Answers and notices that a client does not fetch, until it is sent away. */
 #define OUT		(4 * TBTF_PEER_LINE)
+/* Receptions of one client before others have their turn; one is the rule. */
+#define TURNS		4
 /* Between two looks at what else there is to do: some milliseconds. */
 #define PREPAY		(16U << 20)
 
@@ -58,6 +60,7 @@ enum state {
  * @id: of the request for @lease
  * @lease: number of the lease that is being paid for; 0: none
  * @paid: how much of it, in bytes
+ * @more: there is more to be received, whatever the socket says
  * @in: what was received
  * @fill: how much of @out is to be sent
  * @out: what is to be sent
@@ -73,6 +76,7 @@ struct tbtf_lend_client {
 	char from[80];
 	uint64_t since;
 	uint64_t id, lease, paid;
+	bool more;
 	struct tbtf_peer_in in;
 	size_t fill;
 	char out[OUT];
@@ -151,7 +155,8 @@ static void watch(struct tbtf_lend_client *client)
 		events = client->stream.wait_for & POLLOUT ? EPOLLOUT : EPOLLIN;
 	else if (client->state != LEAVING && !client->lease)
 		events = EPOLLIN;
-	if (client->fill)
+	/* "May be sent" is true at once: it is our turn again after all others. */
+	if (client->fill || (client->more && !client->lease))
 		events |= EPOLLOUT;
 	(void)sd_event_source_set_io_events(client->source, events);
 }
@@ -330,6 +335,9 @@ static void finish_lease(struct tbtf_lend_client *client, struct tbtf_lease *lea
 		tbtf_notice("%s: has lease %" PRIu64 ", %" PRIu64 " KiB", who(client), lease->number, lease->kb);
 	}
 	say(client, &reply);
+	/* Called back before it was even there: now there is somebody to be told. */
+	if (!why && lease->deadline)
+		tell_revoked(client, lease);
 }
 
 static void renew(struct tbtf_lend_client *client, const struct tbtf_peer_request *request,
@@ -476,6 +484,7 @@ static int on_paying(sd_event_source *source, void *data)
 		return 0;
 	finish_lease(client, lease, why);
 	do_lines(client);
+	client->more = client->stream.ssl;
 	if (flush(client))
 		watch(client);
 	else
@@ -526,23 +535,26 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *da
 {
 	struct tbtf_lend_client *client = data;
 	bool alive = true;
-	int ret = 1;
+	int ret = 1, turns = 0;
 
 	(void)source;
 	(void)fd;
 	if (client->state == SHAKING)
 		alive = shake(client);
 	/* With TLS there may be more than the socket knows of. */
-	while (alive && ret > 0 && client->state != SHAKING && client->state != LEAVING && !client->lease) {
+	while (alive && ret > 0 && turns++ < TURNS && client->state != SHAKING &&
+	       client->state != LEAVING && !client->lease) {
 		ret = receive(client);
 		if (ret > 0)
 			do_lines(client);
 		alive = ret >= 0;
 	}
+	client->more = ret > 0 && turns > TURNS;
 	/* While a lease is paid for nothing is received, but an end is noticed. */
 	if (revents & (EPOLLHUP | EPOLLERR))
 		alive = false;
-	if (alive && flush(client))
+	/* Who has said its last word still gets the answers. */
+	if (flush(client) && alive)
 		watch(client);
 	else
 		drop(client, "is gone");
