@@ -52,7 +52,7 @@ build()
 		"$OUT/tbtf-off" "$OUT/tbtfd" > "$tmp/build" 2>&1 &&
 	make -s -C userspace OUT="$OUT/plain" CFLAGS=-O0 "$OUT/plain/tbtfd" >> "$tmp/build" 2>&1 &&
 	build_unit >> "$tmp/build" 2>&1 &&
-	build_tbtfd nbd_client nbd-client >> "$tmp/build" 2>&1 &&
+	build_tbtfd nbd_client nbd-client tls-kernel tls stream >> "$tmp/build" 2>&1 &&
 	build_tbtfd extent extent swap conf >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
 	build_pure futile futile >> "$tmp/build" 2>&1 &&

@@ -127,8 +127,6 @@ only borrow "two copies by default" "copies = 2 .* is not written yet.* copies =
 only borrow "secrecy by default" "secrecy = lender .* is not written yet" "${good[@]:0:8}"
 only borrow "stealing early" "steal_when = pressure is not written yet" \
 	"${good[@]}" "[borrow]" "steal_when = pressure"
-only borrow "encryption" "encryption = tls is not written yet" "${good[@]:0:5}" "encryption = tls" \
-	"ca = /a" "cert = /b" "key = /c" "${good[@]:6}"
 
 # The sample: as it is it asks for the decisions that are not its own to make, and
 # with every line of it taken it is right.

@@ -20,6 +20,7 @@
 #include "../../userspace/tbtfd/nbd-proto.h"
 
 static int end[2];
+static struct tbtf_stream stream;
 
 static void begin(void)
 {
@@ -28,6 +29,7 @@ static void begin(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, end) ||
 	    setsockopt(end[0], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)))
 		exit(2);
+	stream = (struct tbtf_stream){ .fd = end[0] };
 }
 
 static void over(void)
@@ -82,11 +84,18 @@ static void blocks(uint32_t minimum)
 	reply(NBD_REP_INFO, &size, sizeof(size));
 }
 
+static int go(struct tbtf_export *export)
+{
+	int err = tbtf_nbd_greet(&stream);
+
+	return err ? err : tbtf_nbd_go(&stream, "secret", export);
+}
+
 static void go_is(const char *what, int wanted)
 {
 	struct tbtf_export export = { .size = 7 };
 
-	is(what, tbtf_nbd_go(end[0], "secret", &export), wanted);
+	is(what, go(&export), wanted);
 	if (wanted)
 		is("... and nothing is returned", export.size, 7);
 	over();
@@ -106,7 +115,7 @@ static void test_go(void)
 	blocks(1);
 	info(1 << 20, FLAGS);
 	reply(NBD_REP_ACK, NULL, 0);
-	is("go", tbtf_nbd_go(end[0], "secret", &export), 0);
+	is("go", go(&export), 0);
 	result(export.size == 1 << 20 && export.flags == FLAGS, "go: size and flags");
 	len = read(end[1], asked, sizeof(asked));
 	is("go: what is asked has the length it says", len, 4 + 16 + 4 + 6 + 2 + 2);
@@ -172,6 +181,29 @@ static void test_go(void)
 	go_is("an answer too large", -EPROTO);
 }
 
+static void tls_is(const char *what, uint32_t option, uint32_t type, const char *text, int wanted)
+{
+	struct nbd_option_reply_head head = {
+		.magic = htobe64(NBD_OPTION_REPLY_MAGIC), .option = htobe32(option),
+		.type = htobe32(type), .length = htobe32(strlen(text)),
+	};
+
+	begin();
+	say(&head, sizeof(head));
+	say(text, strlen(text));
+	is(what, tbtf_nbd_starttls(&stream), wanted);
+	over();
+}
+
+static void test_starttls(void)
+{
+	tls_is("starttls", NBD_OPT_STARTTLS, NBD_REP_ACK, "", 0);
+	tls_is("starttls: there is none", NBD_OPT_STARTTLS, NBD_REP_ERR_UNSUP, "no", -EACCES);
+	tls_is("starttls: the answer to something else", NBD_OPT_GO, NBD_REP_ACK, "", -EPROTO);
+	tls_is("starttls: neither yes nor no", NBD_OPT_STARTTLS, NBD_REP_INFO, "", -EPROTO);
+	tls_is("starttls: with something in the clear behind it", NBD_OPT_STARTTLS, NBD_REP_ACK, "x", -EPROTO);
+}
+
 static void simple(uint32_t magic, uint32_t error, uint64_t cookie)
 {
 	struct nbd_simple_reply answer = {
@@ -188,7 +220,7 @@ static void test_requests(void)
 
 	begin();
 	simple(NBD_SIMPLE_REPLY_MAGIC, 0, 1);
-	is("write", tbtf_nbd_write(end[0], 4096, data, sizeof(data)), 0);
+	is("write", tbtf_nbd_write(&stream, 4096, data, sizeof(data)), 0);
 	result(read(end[1], &asked, sizeof(asked)) == sizeof(asked) &&
 	       be64toh(asked.offset) == 4096 && be32toh(asked.length) == 8 &&
 	       be16toh(asked.type) == NBD_CMD_WRITE, "write: where and how much");
@@ -196,20 +228,20 @@ static void test_requests(void)
 	over();
 	begin();
 	simple(NBD_SIMPLE_REPLY_MAGIC, 28, 1);
-	is("write: refused", tbtf_nbd_write(end[0], 0, data, sizeof(data)), -EIO);
+	is("write: refused", tbtf_nbd_write(&stream, 0, data, sizeof(data)), -EIO);
 	over();
 	begin();
 	simple(NBD_SIMPLE_REPLY_MAGIC, 0, 2);
-	is("write: an answer to something else", tbtf_nbd_write(end[0], 0, data, sizeof(data)), -EPROTO);
+	is("write: an answer to something else", tbtf_nbd_write(&stream, 0, data, sizeof(data)), -EPROTO);
 	over();
 	begin();
 	simple(NBD_STRUCTURED_REPLY_MAGIC, 0, 1);
-	is("write: an answer of another kind", tbtf_nbd_write(end[0], 0, data, sizeof(data)), -EPROTO);
+	is("write: an answer of another kind", tbtf_nbd_write(&stream, 0, data, sizeof(data)), -EPROTO);
 	over();
 	begin();
 	for (int i = 0; i < 5; i++)
 		simple(NBD_SIMPLE_REPLY_MAGIC, 0, 1);
-	is("trim: 4 GiB and a bit", tbtf_nbd_trim(end[0], (4ULL << 30) + 4096), 0);
+	is("trim: 4 GiB and a bit", tbtf_nbd_trim(&stream, (4ULL << 30) + 4096), 0);
 	for (uint64_t i = 0; i < 5; i++)
 		result(read(end[1], &asked, sizeof(asked)) == sizeof(asked) &&
 		       be64toh(asked.offset) == i << 30 && be32toh(asked.length) == (i < 4 ? 1U << 30 : 4096) &&
@@ -220,6 +252,7 @@ static void test_requests(void)
 int main(void)
 {
 	test_go();
+	test_starttls();
 	test_requests();
 	return failed > 0;
 }

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "conf.h"
+#include "stream.h"
+#include "tls.h"
 
 /* What connecting, and each answer of a lender, may take. */
 #define TBTF_ANSWER_MS		5000
@@ -25,9 +27,11 @@ struct tbtf_export {
 /* -- nbd-client.c: a socket, up to the first request ---------------------- */
 
 int tbtf_dial(const struct tbtf_address *address, uint16_t port, unsigned int ms);
-int tbtf_nbd_go(int fd, const char *name, struct tbtf_export *ret);
-int tbtf_nbd_write(int fd, uint64_t offset, const void *data, uint32_t len);
-int tbtf_nbd_trim(int fd, uint64_t size);
+int tbtf_nbd_greet(struct tbtf_stream *stream);
+int tbtf_nbd_starttls(struct tbtf_stream *stream);
+int tbtf_nbd_go(struct tbtf_stream *stream, const char *name, struct tbtf_export *ret);
+int tbtf_nbd_write(struct tbtf_stream *stream, uint64_t offset, const void *data, uint32_t len);
+int tbtf_nbd_trim(struct tbtf_stream *stream, uint64_t size);
 
 /* -- attach.c: the kernel's nbd ------------------------------------------- */
 

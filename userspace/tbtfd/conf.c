@@ -498,9 +498,7 @@ int tbtf_conf_check_borrow(const struct tbtf_conf *conf, struct tbtf_conf_error 
 		return wrong(error, "[borrow] copies = 2 needs two nodes in [peers]");
 	if (!copies)
 		copies = conf->peers < 2 ? 1 : 2;
-	if (conf->security.encryption == TBTF_ENCRYPTION_TLS)
-		(void)wrong(error, "encryption = tls is not written yet on the borrower's side; over a network that nobody else reads: encryption = none");
-	else if (copies == 2)
+	if (copies == 2)
 		(void)wrong(error, "copies = 2 (with two nodes in [peers] also the default) is not written yet; if a lender's death may cost the pages it holds: [borrow] copies = 1");
 	else if (conf->borrow.secrecy == TBTF_SECRECY_LENDER)
 		(void)wrong(error, "secrecy = lender (the default) is not written yet; if lenders may read the pages they hold: [borrow] secrecy = none");

@@ -21,6 +21,7 @@
 #include "attach.h"
 #include "lender.h"
 #include "log.h"
+#include "tls-kernel.h"
 
 /* Before a lender that was not there is tried again: doubled each time, up to the second. */
 #define RETRY_MS	500
@@ -59,7 +60,7 @@ int64_t tbtf_now_ms(void)
 void tbtf_lender_show(struct tbtf_lender *lender, const char *why, ...)
 {
 	struct tbtf_lender_view *view = &lender->line->view[lender->index];
-	bool connected = lender->fd >= 0;
+	bool connected = lender->stream.fd >= 0;
 	va_list args;
 
 	(void)pthread_mutex_lock(&lender->line->view_lock);
@@ -92,9 +93,7 @@ void tbtf_lender_hang_up(struct tbtf_lender *lender, const char *why)
 {
 	int64_t now = tbtf_now_ms();
 
-	if (lender->fd >= 0)
-		(void)close(lender->fd);
-	lender->fd = -1;
+	tbtf_stream_close(&lender->stream);
 	/* Only this thread writes it: no lock to read it. */
 	if (strncmp(why, lender->line->view[lender->index].why, sizeof(lender->line->view[0].why) - 1))
 		tbtf_warning("%s: %s", lender->peer->name, why);
@@ -124,18 +123,38 @@ static int next_reply(struct tbtf_lender *lender, enum tbtf_peer_type type)
 	return 1;
 }
 
-static int more_bytes(struct tbtf_lender *lender, int flags)
+/* What has arrived. -EAGAIN: nothing yet. */
+static int more_bytes(struct tbtf_lender *lender)
 {
 	size_t room;
 	char *at = tbtf_peer_room(&lender->in, &room);
-	ssize_t got = recv(lender->fd, at, room, flags);
+	ssize_t got;
 
+	if (lender->stream.ssl) {
+		got = tbtf_tls_try_recv(&lender->stream, at, room);
+	} else {
+		got = recv(lender->stream.fd, at, room, MSG_DONTWAIT);
+		if (got < 0)
+			got = errno == EINTR ? -EAGAIN : -errno;
+	}
 	if (got < 0)
-		return errno == EINTR ? 0 : -errno;
+		return got;
 	if (!got)
 		return -ECONNRESET;
 	lender->in.fill += got;
 	return 0;
+}
+
+static int wait_for_bytes(const struct tbtf_lender *lender, int64_t end_ms)
+{
+	struct pollfd wait = { .fd = lender->stream.fd, .events = POLLIN };
+	int64_t left = end_ms - tbtf_now_ms();
+
+	if (lender->stream.ssl)
+		wait.events = lender->stream.wait_for;
+	if (left <= 0)
+		return -ETIMEDOUT;
+	return poll(&wait, 1, left) < 0 && errno != EINTR ? -errno : 0;
 }
 
 /* Wait for the answer to the question @id of that @type, not longer than until @end_ms. */
@@ -144,9 +163,6 @@ static int await(struct tbtf_lender *lender, uint64_t id, enum tbtf_peer_type ty
 	int err;
 
 	for (;;) {
-		struct pollfd wait = { .fd = lender->fd, .events = POLLIN };
-		int64_t left = end_ms - tbtf_now_ms();
-
 		err = next_reply(lender, type);
 		if (err < 0)
 			return err;
@@ -156,16 +172,30 @@ static int await(struct tbtf_lender *lender, uint64_t id, enum tbtf_peer_type ty
 		}
 		if (err)
 			return lender->reply->id == id ? 0 : -EPROTO;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		if (poll(&wait, 1, left) < 0 && errno != EINTR)
-			return -errno;
-		if (!(wait.revents))
-			continue;
-		err = more_bytes(lender, MSG_DONTWAIT);
-		if (err && err != -EAGAIN)
+		err = more_bytes(lender);
+		if (err == -EAGAIN)
+			err = wait_for_bytes(lender, end_ms);
+		if (err)
 			return err;
 	}
+}
+
+static int send_line(struct tbtf_lender *lender, const char *line, size_t len)
+{
+	ssize_t sent = 0;
+
+	if (!lender->stream.ssl)
+		return send(lender->stream.fd, line, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -EPIPE;
+	while (len && sent >= 0) {
+		sent = tbtf_tls_try_send(&lender->stream, line, len);
+		if (sent == -EAGAIN)
+			sent = tbtf_tls_wait_ms(&lender->stream, TBTF_ANSWER_MS);
+		if (sent > 0) {
+			line += sent;
+			len -= sent;
+		}
+	}
+	return sent < 0 ? (int)sent : 0;
 }
 
 /**
@@ -189,7 +219,7 @@ int tbtf_lender_ask(struct tbtf_lender *lender, struct tbtf_peer_request *reques
 	len = tbtf_peer_format_request(request, line, sizeof(line));
 	if (len < 0)
 		return len;
-	err = send(lender->fd, line, len, MSG_NOSIGNAL) == len ? 0 : -EPIPE;
+	err = send_line(lender, line, len);
 	if (!err)
 		err = await(lender, request->id, request->type, tbtf_now_ms() + ms);
 	if (err) {
@@ -207,19 +237,20 @@ int tbtf_lender_ask(struct tbtf_lender *lender, struct tbtf_peer_request *reques
  */
 void tbtf_lender_listen(struct tbtf_lender *lender)
 {
-	int err = more_bytes(lender, MSG_DONTWAIT);
 	char why[128];
+	int err;
 
-	while (!err) {
-		err = next_reply(lender, TBTF_PEER_OFFER);
-		if (!err)
-			return;
-		if (err > 0 && lender->reply->kind == TBTF_PEER_ANSWER)
-			err = -EPROTO;
-		if (err > 0) {
+	/* Until nothing is left: with TLS there may be more than the socket knows of. */
+	while (!(err = more_bytes(lender))) {
+		while ((err = next_reply(lender, TBTF_PEER_OFFER)) > 0) {
+			if (lender->reply->kind == TBTF_PEER_ANSWER) {
+				err = -EPROTO;
+				break;
+			}
 			lender->on_notice(lender, lender->reply);
-			err = 0;
 		}
+		if (err)
+			break;
 	}
 	if (err == -EAGAIN)
 		return;
@@ -257,6 +288,7 @@ static int introduce(struct tbtf_lender *lender)
 int tbtf_lender_dial(struct tbtf_lender *lender)
 {
 	int fd = tbtf_dial(&lender->peer->address, 0, TBTF_DIAL_MS), err;
+	struct tbtf_tls_error error;
 	char why[256];
 
 	if (fd < 0) {
@@ -265,7 +297,15 @@ int tbtf_lender_dial(struct tbtf_lender *lender)
 		tbtf_lender_hang_up(lender, why);
 		return fd;
 	}
-	lender->fd = fd;
+	lender->stream.fd = fd;
+	if (lender->tls) {
+		err = tbtf_tls_connect(&lender->stream, lender->tls, lender->line->conf, lender->peer,
+				       false, TBTF_ANSWER_MS, &error);
+		if (err) {
+			tbtf_lender_hang_up(lender, error.text);
+			return err;
+		}
+	}
 	lender->in.fill = lender->in.taken = 0;
 	lender->refused_ms = 0;
 	err = introduce(lender);

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "lenders.h"
+#include "stream.h"
+#include "tls.h"
 
 /* To connect: a lender on the same network answers in a millisecond, or is not there. */
 #define TBTF_DIAL_MS	2000
@@ -21,7 +23,8 @@
  * @index: there, and in the line's view
  * @reply: where its answers go; one for all, it is large
  * @on_notice: called for what it says unasked
- * @fd: the control connection, or -1
+ * @tls: of this node; NULL: encryption = none
+ * @stream: the control connection; its fd is -1 if there is none
  * @nbd_port: of its exports
  * @next_id: of questions
  * @offer_kb: what it has, as of its last word
@@ -37,7 +40,8 @@ struct tbtf_lender {
 	size_t index;
 	struct tbtf_peer_reply *reply;
 	void (*on_notice)(struct tbtf_lender *lender, const struct tbtf_peer_reply *reply);
-	int fd;
+	struct tbtf_tls *tls;
+	struct tbtf_stream stream;
 	uint16_t nbd_port;
 	uint64_t next_id;
 	uint64_t offer_kb;

@@ -26,6 +26,7 @@
 #include "lender.h"
 #include "log.h"
 #include "memory.h"
+#include "tls-kernel.h"
 
 /* Before a lender that had nothing is asked again, unless it says something itself. */
 #define REFUSED_MS	5000
@@ -48,6 +49,7 @@ struct more {
 struct lenders {
 	struct tbtf_line *line;
 	struct tbtf_nbd *nbd;
+	struct tbtf_tls *tls;	/* NULL: encryption = none */
 	struct tbtf_lender *lender;
 	size_t n;
 	struct more more[TBTF_EXTENTS];
@@ -106,7 +108,7 @@ static void release(struct tbtf_lender *lender, uint64_t lease)
 {
 	struct tbtf_peer_request request = { .type = TBTF_PEER_RELEASE, .lease = lease };
 
-	if (lender->fd < 0)
+	if (lender->stream.fd < 0)
 		return;		/* it is found, and released, when it is back: reconcile() */
 	if (tbtf_lender_ask(lender, &request, TBTF_ANSWER_MS))
 		return;
@@ -152,7 +154,7 @@ static void reconcile(struct tbtf_lender *lender)
 	bool seen[TBTF_EXTENTS] = { false };
 
 	memcpy(list, the.reply.list, n * sizeof(list[0]));
-	for (unsigned int i = 0; i < n && lender->fd >= 0; i++) {
+	for (unsigned int i = 0; i < n && lender->stream.fd >= 0; i++) {
 		struct tbtf_extent *extent = extent_of(lender, list[i].lease);
 
 		if (!extent) {
@@ -190,7 +192,7 @@ static void greet(struct tbtf_lender *lender)
 		return;
 	if (!the.reply.error)
 		reconcile(lender);
-	if (lender->fd < 0)
+	if (lender->stream.fd < 0)
 		return;
 	lender->backoff_ms = 0;
 	tbtf_lender_show(lender, "%s", "");
@@ -200,23 +202,46 @@ static void greet(struct tbtf_lender *lender)
 
 /* -- From a lease to a device ------------------------------------------------ */
 
-/* A connection that is about to be the kernel's. */
+/* A connection to an export, in the clear or not. */
 static int open_export(const struct tbtf_lender *lender, const struct tbtf_extent *extent,
-		       struct tbtf_export *ret)
+		       struct tbtf_stream *ret, struct tbtf_export *ret_export)
 {
-	int fd, err;
+	struct tbtf_tls_error error;
+	int err;
 
-	fd = tbtf_dial(&lender->peer->address, lender->nbd_port, TBTF_DIAL_MS);
-	if (fd < 0)
-		return fd;
-	err = tbtf_nbd_go(fd, extent->export, ret);
-	if (!err && ret->size < extent->kb * 1024)
-		err = -EPROTO;
-	if (err) {
-		(void)close(fd);
+	*ret = (struct tbtf_stream){ .fd = -1 };
+	err = tbtf_dial(&lender->peer->address, lender->nbd_port, TBTF_DIAL_MS);
+	if (err < 0)
 		return err;
+	ret->fd = err;
+	err = tbtf_nbd_greet(ret);
+	if (!err && the.tls) {
+		err = tbtf_nbd_starttls(ret);
+		if (!err) {
+			err = tbtf_tls_connect(ret, the.tls, the.line->conf, lender->peer, true,
+					       TBTF_ANSWER_MS, &error);
+			if (err)
+				tbtf_warning("%s: %s", lender->peer->name, error.text);
+		}
 	}
-	return fd;
+	if (!err)
+		err = tbtf_nbd_go(ret, extent->export, ret_export);
+	if (!err && ret_export->size < extent->kb * 1024)
+		err = -EPROTO;
+	if (err)
+		tbtf_stream_close(ret);
+	return err;
+}
+
+/* Its next byte is the kernel's. */
+static int let_go(const struct tbtf_lender *lender, struct tbtf_stream *stream)
+{
+	struct tbtf_tls_error error;
+	int err = stream->ssl ? tbtf_tls_let_go(stream, &error) : 0;
+
+	if (err)
+		tbtf_warning("%s: %s", lender->peer->name, error.text);
+	return err;
 }
 
 /* What the first to open a device has to do is done now: see struct tbtf_extent. */
@@ -237,25 +262,28 @@ static int build(const struct tbtf_lender *lender, struct tbtf_extent *extent, b
 	};
 	unsigned char header[TBTF_SWAP_HEADER];
 	char backend[TBTF_NAME_LEN + 32];
+	struct tbtf_stream stream;
 	struct tbtf_export export;
-	int fd, err;
+	int err;
 
 	err = tbtf_swap_header(header, extent->kb);
 	if (!err)
 		err = tbtf_extent_backend(backend, sizeof(backend), lender->peer->name, extent->lease);
 	if (err)
 		return err;
-	fd = open_export(lender, extent, &export);
-	if (fd < 0)
-		return fd;
+	err = open_export(lender, extent, &stream, &export);
+	if (err)
+		return err;
 	export.size = extent->kb * 1024;
 	if (wash)
-		err = tbtf_nbd_trim(fd, export.size);
+		err = tbtf_nbd_trim(&stream, export.size);
 	if (!err)
-		err = tbtf_nbd_write(fd, 0, header, sizeof(header));
+		err = tbtf_nbd_write(&stream, 0, header, sizeof(header));
 	if (!err)
-		err = tbtf_nbd_connect(the.nbd, fd, &export, &times, backend, &extent->index);
-	(void)close(fd);
+		err = let_go(lender, &stream);
+	if (!err)
+		err = tbtf_nbd_connect(the.nbd, stream.fd, &export, &times, backend, &extent->index);
+	tbtf_stream_close(&stream);
 	return err ? err : open_device(extent);
 }
 
@@ -348,7 +376,7 @@ static void wash(struct tbtf_extent *extent)
 		drop(extent);
 		return;
 	}
-	if (lender->fd < 0 || !*extent->export)
+	if (lender->stream.fd < 0 || !*extent->export)
 		return;			/* later */
 	err = build(lender, extent, true);
 	if (!err) {
@@ -443,7 +471,7 @@ static bool grow(void)
 		return false;
 	for (size_t j = 0; j < the.n; j++) {
 		lender = &the.lender[j];
-		offer[j].there = lender->fd >= 0 && lender->refused_ms <= now;
+		offer[j].there = lender->stream.fd >= 0 && lender->refused_ms <= now;
 		offer[j].may_swap = lender->may_swap;
 		offer[j].offer_kb = lender->offer_kb;
 	}
@@ -482,7 +510,7 @@ static void ask_offers(void)
 	for (size_t i = 0; i < the.n; i++) {
 		struct tbtf_lender *lender = &the.lender[i];
 
-		if (lender->fd < 0 || lender->refused_ms > now || lender->offer_kb >= TBTF_EXTENT_MIN_KB)
+		if (lender->stream.fd < 0 || lender->refused_ms > now || lender->offer_kb >= TBTF_EXTENT_MIN_KB)
 			continue;
 		if (tbtf_lender_ask(lender, &request, TBTF_ANSWER_MS))
 			continue;
@@ -527,24 +555,25 @@ static void connect_again(struct tbtf_extent *extent)
 	struct more *more = &the.more[extent - the.line->extent];
 	const struct tbtf_lender *lender = lender_of(extent);
 	char backend[TBTF_NAME_LEN + 32];
+	struct tbtf_stream stream;
 	struct tbtf_export export;
-	int fd, err;
+	int err;
 
 	/* Without the lender's word there is no name to ask for. */
-	if (!lender || lender->fd < 0 || !*extent->export || extent->lost)
+	if (!lender || lender->stream.fd < 0 || !*extent->export || extent->lost)
 		return;
 	more->again_ms = tbtf_now_ms() + AGAIN_MS;
-	fd = open_export(lender, extent, &export);
-	if (fd == -ENOENT) {
+	err = open_export(lender, extent, &stream, &export);
+	if (err == -ENOENT)
 		lose(extent);
-		return;
-	}
-	if (fd < 0)
+	if (err)
 		return;
 	err = tbtf_extent_backend(backend, sizeof(backend), lender->peer->name, extent->lease);
 	if (!err)
-		err = tbtf_nbd_again(the.nbd, extent->index, fd, backend);
-	(void)close(fd);
+		err = let_go(lender, &stream);
+	if (!err)
+		err = tbtf_nbd_again(the.nbd, extent->index, stream.fd, backend);
+	tbtf_stream_close(&stream);
 	if (err) {
 		tbtf_warning("/dev/nbd%d takes no new connection: %s", extent->index, strerror(-err));
 		return;
@@ -579,7 +608,7 @@ static void work_on(struct tbtf_extent *extent, int64_t now)
 	}
 	if (extent->dead && more->again_ms <= now)
 		connect_again(extent);
-	if (lender && lender->fd >= 0 && more->renew_ms <= now && !extent->lost)
+	if (lender && lender->stream.fd >= 0 && more->renew_ms <= now && !extent->lost)
 		renew(lender, extent);
 }
 
@@ -595,7 +624,7 @@ static bool pass(void)
 	for (size_t i = 0; i < TBTF_EXTENTS; i++)
 		work_on(&the.line->extent[i], now);
 	for (size_t i = 0; i < the.n; i++)
-		if (the.lender[i].fd < 0 && the.lender[i].retry_ms <= now)
+		if (the.lender[i].stream.fd < 0 && the.lender[i].retry_ms <= now)
 			greet(&the.lender[i]);
 	grew = grow();
 	if (!grew) {
@@ -631,13 +660,13 @@ static void wait_for_news(int ms)
 	wait[0] = (struct pollfd){ .fd = the.line->to_lenders, .events = POLLIN };
 	wait[1] = (struct pollfd){ .fd = tbtf_nbd_fd(the.nbd), .events = POLLIN };
 	for (size_t i = 0; i < the.n; i++)
-		wait[2 + i] = (struct pollfd){ .fd = the.lender[i].fd, .events = POLLIN };
+		wait[2 + i] = (struct pollfd){ .fd = the.lender[i].stream.fd, .events = POLLIN };
 	if (poll(wait, 2 + the.n, ms) <= 0)
 		return;
 	if (wait[0].revents && read(the.line->to_lenders, &count, sizeof(count)) < 0)
 		return;
 	for (size_t i = 0; i < the.n; i++)
-		if (wait[2 + i].revents && the.lender[i].fd >= 0)
+		if (wait[2 + i].revents && the.lender[i].stream.fd >= 0)
 			tbtf_lender_listen(&the.lender[i]);
 }
 
@@ -661,6 +690,7 @@ static void *run(void *arg)
 int tbtf_lenders_start(struct tbtf_line *line)
 {
 	pthread_attr_t attr;
+	struct tbtf_tls_error error;
 	sigset_t all, before;
 	int err;
 
@@ -675,9 +705,18 @@ int tbtf_lenders_start(struct tbtf_line *line)
 		the.lender[i].index = i;
 		the.lender[i].reply = &the.reply;
 		the.lender[i].on_notice = on_notice;
-		the.lender[i].fd = -1;
+		the.lender[i].stream.fd = -1;
 		tbtf_lender_show(&the.lender[i], "%s", "not asked yet");
 	}
+	if (line->conf->security.encryption == TBTF_ENCRYPTION_TLS) {
+		err = tbtf_tls_setup(&the.tls, line->conf, false, &error);
+		if (err) {
+			tbtf_err("%s", error.text);
+			return err;
+		}
+	}
+	for (size_t i = 0; i < the.n; i++)
+		the.lender[i].tls = the.tls;
 	err = tbtf_nbd_open(&the.nbd);
 	if (err) {
 		tbtf_err("%s", err == -ENOENT ? "the kernel's module nbd is not loaded: modprobe nbd" :
@@ -710,8 +749,8 @@ void tbtf_lenders_stop(struct tbtf_line *line)
 	tbtf_line_kick(line->to_lenders);
 	(void)pthread_join(the.thread, NULL);
 	for (size_t i = 0; i < the.n; i++)
-		if (the.lender[i].fd >= 0)
-			(void)close(the.lender[i].fd);
+		tbtf_stream_close(&the.lender[i].stream);
 	tbtf_nbd_close(the.nbd);
+	tbtf_tls_free(the.tls);
 	free(the.lender);
 }

@@ -24,42 +24,79 @@
 
 #include "attach.h"
 #include "nbd-proto.h"
+#include "tls-kernel.h"
 
 /* Of an option's answer: what is longer is none of those that we know. */
 #define REPLY_MAX	4096
 /* A trim of this many bytes at a time: the length of a request has 32 bits. */
 #define TRIM_MAX	(1U << 30)
 
-static int send_all(int fd, const void *data, size_t len)
+/* Without TLS the timeouts of the socket say how long; with it the socket does not wait. */
+static ssize_t send_some(struct tbtf_stream *stream, const void *data, size_t len)
+{
+	ssize_t sent;
+
+	if (stream->ssl) {
+		sent = tbtf_tls_try_send(stream, data, len);
+		if (sent == -EAGAIN)
+			sent = tbtf_tls_wait_ms(stream, TBTF_ANSWER_MS);
+		return sent;
+	}
+	sent = send(stream->fd, data, len, MSG_NOSIGNAL);
+	if (sent >= 0)
+		return sent;
+	if (errno == EINTR)
+		return 0;
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
+static int send_all(struct tbtf_stream *stream, const void *data, size_t len)
 {
 	const char *at = data;
 	ssize_t sent;
 
 	while (len) {
-		sent = send(fd, at, len, MSG_NOSIGNAL);
-		if (sent < 0 && errno == EINTR)
-			continue;
+		sent = send_some(stream, at, len);
 		if (sent < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+			return sent;
 		at += sent;
 		len -= sent;
 	}
 	return 0;
 }
 
-static int receive_all(int fd, void *data, size_t len)
+static ssize_t receive_some(struct tbtf_stream *stream, void *data, size_t len)
+{
+	ssize_t got;
+	int err;
+
+	do {
+		if (stream->ssl)
+			got = tbtf_tls_try_recv(stream, data, len);
+		else
+			got = recv(stream->fd, data, len, 0);
+		if (stream->ssl && got == -EAGAIN) {
+			err = tbtf_tls_wait_ms(stream, TBTF_ANSWER_MS);
+			if (err)
+				return err;
+		}
+	} while (stream->ssl ? got == -EAGAIN : got < 0 && errno == EINTR);
+	if (!got)
+		return -ECONNRESET;
+	if (stream->ssl || got > 0)
+		return got;
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
+static int receive_all(struct tbtf_stream *stream, void *data, size_t len)
 {
 	char *at = data;
 	ssize_t got;
 
 	while (len) {
-		got = recv(fd, at, len, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
+		got = receive_some(stream, at, len);
 		if (got < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		if (!got)
-			return -ECONNRESET;
+			return got;
 		at += got;
 		len -= got;
 	}
@@ -153,7 +190,7 @@ out_close:
 }
 
 /* NBD_OPT_GO: the name, and that we want to know of block sizes. */
-static int ask_go(int fd, const char *name)
+static int ask_go(struct tbtf_stream *stream, const char *name)
 {
 	uint32_t len = strlen(name);
 	struct {
@@ -172,7 +209,7 @@ static int ask_go(int fd, const char *name)
 		return -EINVAL;
 	memcpy(ask.rest, name, len);
 	memcpy(ask.rest + len, infos, sizeof(infos));
-	return send_all(fd, &ask, sizeof(ask) - sizeof(ask.rest) + len + sizeof(infos));
+	return send_all(stream, &ask, sizeof(ask) - sizeof(ask.rest) + len + sizeof(infos));
 }
 
 static int error_of_reply(uint32_t type)
@@ -221,7 +258,7 @@ static int take_info(const unsigned char *data, uint32_t len, struct tbtf_export
 	return 0;
 }
 
-static int receive_go(int fd, struct tbtf_export *export)
+static int receive_go(struct tbtf_stream *stream, struct tbtf_export *export)
 {
 	struct nbd_option_reply_head head;
 	unsigned char data[REPLY_MAX];
@@ -229,7 +266,7 @@ static int receive_go(int fd, struct tbtf_export *export)
 	int err;
 
 	for (;;) {
-		err = receive_all(fd, &head, sizeof(head));
+		err = receive_all(stream, &head, sizeof(head));
 		if (err)
 			return err;
 		len = be32toh(head.length);
@@ -237,7 +274,7 @@ static int receive_go(int fd, struct tbtf_export *export)
 		if (be64toh(head.magic) != NBD_OPTION_REPLY_MAGIC ||
 		    be32toh(head.option) != NBD_OPT_GO || len > sizeof(data))
 			return -EPROTO;
-		err = receive_all(fd, data, len);
+		err = receive_all(stream, data, len);
 		if (err)
 			return err;
 		if (type == NBD_REP_ACK)
@@ -252,8 +289,63 @@ static int receive_go(int fd, struct tbtf_export *export)
 }
 
 /**
+ * tbtf_nbd_greet() - the first words
+ * @stream: a new connection
+ *
+ * Context: waits for the server, as all that follow.
+ * Return: 0; -EPROTO: not NBD as it should be; -ETIMEDOUT, -ECONNRESET and others of
+ * the socket.
+ */
+int tbtf_nbd_greet(struct tbtf_stream *stream)
+{
+	uint32_t client = htobe32(NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
+	struct nbd_greeting greeting;
+	int err;
+
+	err = receive_all(stream, &greeting, sizeof(greeting));
+	if (err)
+		return err;
+	if (be64toh(greeting.magic) != NBD_MAGIC ||
+	    be64toh(greeting.option_magic) != NBD_OPTION_MAGIC ||
+	    !(be16toh(greeting.flags) & NBD_FLAG_FIXED_NEWSTYLE))
+		return -EPROTO;
+	if (!(be16toh(greeting.flags) & NBD_FLAG_NO_ZEROES))
+		client = htobe32(NBD_FLAG_FIXED_NEWSTYLE);
+	return send_all(stream, &client, sizeof(client));
+}
+
+/**
+ * tbtf_nbd_starttls() - ask for TLS
+ * @stream: after tbtf_nbd_greet()
+ *
+ * Return: 0, and the next byte is TLS; -EACCES: it has none, or not for us; -EPROTO; or
+ * of the socket.
+ */
+int tbtf_nbd_starttls(struct tbtf_stream *stream)
+{
+	struct nbd_option_head ask = {
+		.magic = htobe64(NBD_OPTION_MAGIC),
+		.option = htobe32(NBD_OPT_STARTTLS),
+	};
+	struct nbd_option_reply_head head;
+	int err;
+
+	err = send_all(stream, &ask, sizeof(ask));
+	if (!err)
+		err = receive_all(stream, &head, sizeof(head));
+	if (err)
+		return err;
+	if (be64toh(head.magic) != NBD_OPTION_REPLY_MAGIC ||
+	    be32toh(head.option) != NBD_OPT_STARTTLS)
+		return -EPROTO;
+	if (be32toh(head.type) & NBD_REP_ERR(0))
+		return -EACCES;
+	return be32toh(head.type) == NBD_REP_ACK && !head.length ? 0 : -EPROTO;
+}
+
+/**
  * tbtf_nbd_go() - ask a server for an export
- * @fd: a new connection
+ * @stream: after tbtf_nbd_greet()
  * @name: of the export
  * @ret: what it is
  *
@@ -263,27 +355,14 @@ static int receive_go(int fd, struct tbtf_export *export)
  * or with blocks larger than a page; -EPROTO: not NBD as it should be; -ETIMEDOUT,
  * -ECONNRESET and others of the socket.
  */
-int tbtf_nbd_go(int fd, const char *name, struct tbtf_export *ret)
+int tbtf_nbd_go(struct tbtf_stream *stream, const char *name, struct tbtf_export *ret)
 {
-	uint32_t client = htobe32(NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
 	struct tbtf_export export = { .size = 0 };
-	struct nbd_greeting greeting;
 	int err;
 
-	err = receive_all(fd, &greeting, sizeof(greeting));
-	if (err)
-		return err;
-	if (be64toh(greeting.magic) != NBD_MAGIC ||
-	    be64toh(greeting.option_magic) != NBD_OPTION_MAGIC ||
-	    !(be16toh(greeting.flags) & NBD_FLAG_FIXED_NEWSTYLE))
-		return -EPROTO;
-	if (!(be16toh(greeting.flags) & NBD_FLAG_NO_ZEROES))
-		client = htobe32(NBD_FLAG_FIXED_NEWSTYLE);
-	err = send_all(fd, &client, sizeof(client));
+	err = ask_go(stream, name);
 	if (!err)
-		err = ask_go(fd, name);
-	if (!err)
-		err = receive_go(fd, &export);
+		err = receive_go(stream, &export);
 	if (err)
 		return err;
 	if (!(export.flags & NBD_FLAG_HAS_FLAGS) || !export.size || export.size > INT64_MAX)
@@ -294,7 +373,7 @@ int tbtf_nbd_go(int fd, const char *name, struct tbtf_export *ret)
 	return 0;
 }
 
-static int request(int fd, uint16_t type, uint64_t offset, uint32_t len, const void *data)
+static int request(struct tbtf_stream *stream, uint16_t type, uint64_t offset, uint32_t len, const void *data)
 {
 	struct nbd_request ask = {
 		.magic = htobe32(NBD_REQUEST_MAGIC),
@@ -306,11 +385,11 @@ static int request(int fd, uint16_t type, uint64_t offset, uint32_t len, const v
 	struct nbd_simple_reply reply;
 	int err;
 
-	err = send_all(fd, &ask, sizeof(ask));
+	err = send_all(stream, &ask, sizeof(ask));
 	if (!err && data)
-		err = send_all(fd, data, len);
+		err = send_all(stream, data, len);
 	if (!err)
-		err = receive_all(fd, &reply, sizeof(reply));
+		err = receive_all(stream, &reply, sizeof(reply));
 	if (err)
 		return err;
 	if (be32toh(reply.magic) != NBD_SIMPLE_REPLY_MAGIC || reply.cookie != 1)
@@ -320,7 +399,7 @@ static int request(int fd, uint16_t type, uint64_t offset, uint32_t len, const v
 
 /**
  * tbtf_nbd_write() - write before the kernel has the socket
- * @fd: after tbtf_nbd_go()
+ * @stream: after tbtf_nbd_go()
  * @offset: where, in bytes
  * @data: what
  * @len: how much
@@ -328,24 +407,24 @@ static int request(int fd, uint16_t type, uint64_t offset, uint32_t len, const v
  * Context: waits for the server.
  * Return: 0; -EIO: the server could not; -EPROTO; or of the socket.
  */
-int tbtf_nbd_write(int fd, uint64_t offset, const void *data, uint32_t len)
+int tbtf_nbd_write(struct tbtf_stream *stream, uint64_t offset, const void *data, uint32_t len)
 {
-	return request(fd, NBD_CMD_WRITE, offset, len, data);
+	return request(stream, NBD_CMD_WRITE, offset, len, data);
 }
 
 /**
  * tbtf_nbd_trim() - tell the server that nothing of an export is wanted any more
- * @fd: after tbtf_nbd_go()
+ * @stream: after tbtf_nbd_go()
  * @size: of the export
  *
  * Context: waits for the server.
  * Return: 0; -EIO: the server could not; -EPROTO; or of the socket.
  */
-int tbtf_nbd_trim(int fd, uint64_t size)
+int tbtf_nbd_trim(struct tbtf_stream *stream, uint64_t size)
 {
 	int err = 0;
 
 	for (uint64_t at = 0; at < size && !err; at += TRIM_MAX)
-		err = request(fd, NBD_CMD_TRIM, at, size - at < TRIM_MAX ? size - at : TRIM_MAX, NULL);
+		err = request(stream, NBD_CMD_TRIM, at, size - at < TRIM_MAX ? size - at : TRIM_MAX, NULL);
 	return err;
 }
