@@ -144,11 +144,17 @@ static void answer(const struct tbtf_request *request, enum tbtf_answer_result r
 /* Returns whether the request is done with. */
 static bool serve(const struct tbtf_request *request, int64_t arrived_us)
 {
-	uint64_t kb = attach_some(request->wanted_kb);
+	uint64_t kb = attach_some(1);
 
 	if (kb) {
+		/*
+		 * As soon as there is something: while those who wait use it, the others
+		 * become swap, for which there is memory again then.
+		 */
 		answer(request, TBTF_ANSWER_GRANTED, kb);
 		borrower.last_us = now_us() - arrived_us;
+		if (kb < request->wanted_kb)
+			kb += attach_some(request->wanted_kb - kb);
 		borrower.granted++;
 		borrower.granted_kb += kb;
 		tbtf_notice("episode %" PRIu64 ": %" PRIu64 " kB stolen for %d (%s), which wants %" PRIu64 " kB: %" PRIu64 " us",
@@ -356,16 +362,44 @@ static void give_back(const struct tbtf_room *room)
 
 /* -- What else has to be looked at ---------------------------------------------- */
 
-static void tell_lost(int i)
-{
-	char name[TBTF_DEVICE_LEN];
+/* What has been said of an extent already. */
+static struct {
+	bool lost, away;
+	int64_t dead_since_ms;
+} told[TBTF_EXTENTS];
 
-	if (tbtf_extent_state(slot(i)) != TBTF_EXTENT_ATTACHED || !slot(i)->lost || slot(i)->retry_ms)
+/* Say once what is gone, and what cannot be reached any more. */
+static void tell_trouble(int i)
+{
+	const struct tbtf_conf *conf = borrower.line.conf;
+	int64_t now = now_ms(), patience_ms;
+	char name[TBTF_DEVICE_LEN];
+	int state = tbtf_extent_state(slot(i));
+
+	if (state != TBTF_EXTENT_ATTACHED && state != TBTF_EXTENT_LEAVING) {
+		told[i].lost = told[i].away = false;
+		told[i].dead_since_ms = 0;
 		return;
-	slot(i)->retry_ms = 1;
+	}
 	tbtf_line_device(slot(i), name);
-	tbtf_err("%s has lost what it held: %" PRIu64 " kB in %s are gone, and processes that touch them get SIGBUS",
-		 peer(i), borrower.used_kb[i], name);
+	if (slot(i)->lost && !told[i].lost) {
+		told[i].lost = true;
+		tbtf_err("%s has lost what it held: %" PRIu64 " kB in %s are gone, and processes that touch them get SIGBUS",
+			 peer(i), borrower.used_kb[i], name);
+	}
+	if (!slot(i)->dead) {
+		told[i].away = false;
+		told[i].dead_since_ms = 0;
+		return;
+	}
+	if (!told[i].dead_since_ms)
+		told[i].dead_since_ms = now;
+	patience_ms = (int64_t)(conf->borrow.timeout_s + conf->borrow.dead_timeout_s) * 1000;
+	if (told[i].away || now - told[i].dead_since_ms < patience_ms)
+		return;
+	told[i].away = true;
+	tbtf_err("%s has been away for %" PRId64 " s: %" PRIu64 " kB in %s cannot be read, and processes that touch them get SIGBUS",
+		 peer(i), (now - told[i].dead_since_ms) / 1000, borrower.used_kb[i], name);
 }
 
 /* Extents that nobody uses and nobody shall. */
@@ -483,7 +517,7 @@ static void look(void)
 	read_swaps();
 	drop_unwanted();
 	for (i = 0; i < TBTF_EXTENTS; i++)
-		tell_lost(i);
+		tell_trouble(i);
 	if (!tbtf_memory_room(&room)) {
 		take_ballast(&room);
 		i = leaving.slot < 0 ? find_unwanted() : -1;
@@ -585,6 +619,8 @@ static int open_events(void)
 	(void)sigaddset(&mine, SIGINT);
 	(void)sigaddset(&mine, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &mine, NULL);
+	/* OpenSSL writes to sockets as to files: who hung up is no reason to die. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	err = sd_event_new(&event);
 	if (err >= 0)
 		err = sd_event_add_io(event, &kernel, device, EPOLLIN, on_kernel, NULL);
