@@ -612,6 +612,18 @@ static void work_on(struct tbtf_extent *extent, int64_t now)
 		renew(lender, extent);
 }
 
+/* Is something on its way to be ready? Then it is too early to say that nothing comes. */
+static bool being_prepared(void)
+{
+	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
+		int state = tbtf_extent_state(&the.line->extent[i]);
+
+		if (state == TBTF_EXTENT_BUILDING || state == TBTF_EXTENT_WASH)
+			return true;
+	}
+	return false;
+}
+
 /* All that is to be done now. True: there is more. */
 static bool pass(void)
 {
@@ -631,7 +643,7 @@ static bool pass(void)
 		ask_offers();
 		grew = grow();
 	}
-	if (!grew && the.line->settled != asked) {
+	if (!grew && !being_prepared() && the.line->settled != asked) {
 		the.line->settled = asked;
 		tbtf_line_kick(the.line->to_main);
 	}
