@@ -317,8 +317,10 @@ vm_overlay()
 	# shellcheck disable=SC2086
 	[ -z "${VM[modules]}" ] || vm_tree "$root" "$KVER-${VM[modules]// /-}" $VM_MODULES ${VM[modules]}
 	if [ "${VM[nodes]}" -gt 1 ]; then
-		vm_add "$root" "$OUTPUT/selftests/on" /tests
-		vm_add "$root" "$TOP/selftests/lib_nodes.sh" /tests
+		for f in "$OUTPUT/selftests/on" "$OUTPUT/selftests/ready" "$OUTPUT/userspace/tbtfd" \
+			"$TOP/selftests/lib_nodes.sh" "$TOP/selftests/lib_tbtfd.sh"; do
+			[ ! -e "$f" ] || vm_add "$root" "$f" /tests
+		done
 	fi
 	{
 		echo "test $path"
