@@ -248,6 +248,29 @@ static bool wait_or_fail(struct tbtf_episode *ep, const struct oom_control *oc)
 }
 
 /*
+ * All in one line, which is what is left of it: a console, or what pstore keeps.
+ * What would have been needed is what was consumed beyond what was brought.
+ */
+static void crash(const struct tbtf_episode *ep, struct task_struct *p)
+{
+	unsigned int i, n = min_t(unsigned int, ep->kills, TBTF_VICTIMS_TOLD);
+	u64 burn = ep->burn_kb, print = min(burn, ep->print_kb), granted = ep->steal.granted_kb;
+	struct tbtf_size size;
+	char victims[TBTF_VICTIMS_TOLD * (TASK_COMM_LEN + 2) + 1] = "";
+	int len = 0;
+
+	for (i = ep->kills - n; i < ep->kills; i++)
+		len += scnprintf(victims + len, sizeof(victims) - len, "%s%s", len ? ", " : "",
+				 ep->victims[i % TBTF_VICTIMS_TOLD]);
+	tbtf_size_of(p, &size);
+	panic("tbtf: episode %llu: memory is exhausted, %d (%s) has outlived all others; it has %llukB; killed for it: %u, %llukB%s%s%s; stolen %llukB, printed %llukB; consumed up to %llukB/s, of it %llukB/s brought or printed: %llukB/s more were needed; reboot %s\n",
+	      ep->id, task_tgid_nr(p), p->comm, pages_to_kb(size.size), ep->kills,
+	      ep->freed_kb, n ? " (last: " : "", victims, n ? ")" : "", granted,
+	      pages_to_kb(ep->printed), burn, print, burn - print,
+	      panic_timeout ? "follows" : "by hand");
+}
+
+/*
  * The end of the ladder. True: the round ends here, with *ret_progress; false:
  * the kernel is to do what it wanted.
  */
@@ -288,8 +311,7 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 		/* 0 would be a machine that hangs there for good. */
 		if (!panic_timeout)
 			panic_timeout = tbtf_knob(panic_reboot_s);
-		panic("tbtf: episode %llu: memory is exhausted, %d (%s) has outlived all others; reboot %s\n",
-		      ep->id, task_tgid_nr(p), p->comm, panic_timeout ? "follows" : "by hand");
+		crash(ep, p);
 	}
 	tbtf_stat_inc(died_exhausted);
 	tbtf_tell(round_end, ep, oc, TBTF_ROUND_EXHAUSTED);
@@ -383,6 +405,7 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 				    "for ladder_deadline_ms at most");
 	}
 	last_decided = jiffies;
+	tbtf_lastresort_note(ep);
 	tbtf_tell(killless, ep, oc, futile);
 
 	past = !waits && tbtf_ladder_past_deadline(ep);
@@ -434,6 +457,7 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 	tbtf_futile_note_kill(ep, in_cgroup, victim->group_leader->start_boottime,
 			      ktime_get_boottime_ns(), choice->victim_size.worth, avail);
 	ep->freed_kb += worth_kb;
+	memcpy(ep->victims[(ep->kills - 1) % TBTF_VICTIMS_TOLD], victim->comm, TASK_COMM_LEN - 1);
 	ep->looks = 0;
 	tbtf_tell(sacrifice, ep, oc, choice, dry);
 	if (choice->scanned)

@@ -78,6 +78,8 @@ struct tbtf_episode {
 	unsigned int kills;		/* O */
 	u64 freed_kb;			/* O: expected of these */
 	unsigned long printed;		/* O: pages */
+	u64 burn_kb, print_kb;		/* O: rates when most was consumed */
+	char victims[TBTF_VICTIMS_TOLD][16];	/* O: names of the last, by number of the kill */
 	unsigned int looks;		/* O: rounds since the last that found memory there */
 	bool waiting;			/* O: past rung one, since: */
 	unsigned long waiting_since;	/* O: jiffies */

@@ -10,6 +10,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/panic.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
@@ -81,6 +82,18 @@ static ssize_t knob_show(struct kobject *kobj, struct kobj_attribute *attr, char
 	return print(container_of(attr, struct knob, attr), buf);
 }
 
+/* What is meant to bring the machine back may leave it standing there. */
+static void warn_of_panic(void)
+{
+	if (tbtf_knob(on_exhausted) != TBTF_EXHAUSTED_PANIC || panic_timeout)
+		return;
+	if (tbtf_knob(panic_reboot_s))
+		pr_warn("on_exhausted=panic, and kernel.panic is 0: the machine reboots after a panic of tbtf's (panic_reboot_s=%u), and stays down after any other\n",
+			tbtf_knob(panic_reboot_s));
+	else
+		pr_warn("on_exhausted=panic, but kernel.panic and panic_reboot_s are 0: the machine will stay down\n");
+}
+
 static ssize_t knob_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
 			  size_t count)
 {
@@ -94,6 +107,8 @@ static ssize_t knob_store(struct kobject *kobj, struct kobj_attribute *attr, con
 		return err;
 	if (!knob->set)
 		WRITE_ONCE(*knob->value, value);
+	if (knob->value == &tbtf_knobs.on_exhausted)
+		warn_of_panic();
 	/* Who waits is to see it at once: enabled, but also a shorter deadline. */
 	tbtf_episode_knob_set();
 	return count;
@@ -211,4 +226,5 @@ void tbtf_knobs_setup(void)
 	if (tbtf_knobs.min_victim_kb == UNSET)
 		tbtf_knobs.min_victim_kb =
 			tbtf_size_min_victim_kb(pages_to_kb(totalram_pages()));
+	warn_of_panic();
 }

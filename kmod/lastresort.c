@@ -476,6 +476,24 @@ void tbtf_lastresort_wake(void)
 		queue_delayed_work(queue, &tick_work, 0);
 }
 
+/**
+ * tbtf_lastresort_note() - what is consumed in this episode, at its worst
+ * @ep: the episode
+ *
+ * At the end of a long wait nothing is, for there is nothing.
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_lastresort_note(struct tbtf_episode *ep)
+{
+	u64 burn = tbtf_economy_burn_kb(&economy);
+
+	if (burn <= ep->burn_kb)
+		return;
+	ep->burn_kb = burn;
+	ep->print_kb = tbtf_economy_print_kb(&economy);
+}
+
 /* --- what is shown ---------------------------------------------------------------- */
 
 /**

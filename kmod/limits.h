@@ -250,6 +250,12 @@
 #define TBTF_ECONOMY_HORIZON_MS		(3600 * 1000ULL)
 #define TBTF_FORETELL_MS		60000ULL
 
+/*
+ * Names of victims in the last line before a panic: who died first is a matter of
+ * the log, and one record of pstore may be all that is left.
+ */
+#define TBTF_VICTIMS_TOLD		4
+
 /* Time to read the console, and for kdump to start; then the machine is back. */
 #define TBTF_PANIC_REBOOT_S		10
 #define TBTF_PANIC_REBOOT_S_LIMIT	86400

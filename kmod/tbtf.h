@@ -276,6 +276,7 @@ enum tbtf_give {
 
 unsigned long tbtf_lastresort_give(struct tbtf_episode *ep, const struct oom_control *oc,
 				   enum tbtf_give part);
+void tbtf_lastresort_note(struct tbtf_episode *ep);
 bool tbtf_lastresort_yield(const struct oom_control *oc);
 int tbtf_lastresort_set(unsigned int kb);
 void tbtf_lastresort_wake(void);
