@@ -127,6 +127,7 @@ is "the episode ended as killed" "$(stat_since outcome_killed)" 1
 
 # --- it brings devices, one after the other; P is woken, and sleeps for long otherwise
 knob nap_ms 10000
+knob ladder_deadline_ms 30000
 knob episode_idle_ms 10000
 # shellcheck disable=SC2086 # several words
 check "a helper registers" helper_start -d 20 $DEVICES
@@ -138,6 +139,7 @@ hog_tell p grow 16M
 check "P has its memory, and every byte is right" p_done
 in_range "it was woken" $(($(now_ms) - from)) 0 8000
 knob nap_ms 100
+knob ladder_deadline_ms 1000
 # Slowly: it takes several times the deadline of the ladder.
 hog_tell p grow 52M 1M 60
 check "eaten as it comes, for longer than the deadline: every byte is right" p_done
