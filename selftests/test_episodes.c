@@ -85,7 +85,8 @@ static int alive(void)
 static long long outcomes(void)
 {
 	static const char *const names[] = { "outcome_sacrificed", "outcome_waited", "outcome_killed",
-					     "outcome_panicked", "outcome_failed", "outcome_switched" };
+					     "outcome_panicked", "outcome_failed", "outcome_switched",
+					     "outcome_stolen", "outcome_printed" };
 	long long sum = 0;
 	unsigned int i;
 
@@ -156,6 +157,9 @@ TEST_F_TIMEOUT(episodes, more_than_there_is_room_for, 3600)
 	EXPECT_GT(rounds + SCOPES, tu_stat("rounds"));
 	EXPECT_EQ(EPISODES + 1, tu_stat("open_episodes"));
 	EXPECT_LE(SCOPES - 1 - EPISODES, tu_stat("no_episode_slot"));
+	/* Nobody asks for what cannot be said whose it would be. */
+	EXPECT_EQ(1, tu_stat("skipped_shared"));
+	EXPECT_EQ(EPISODES, tu_stat("skipped_no_helper"));
 	EXPECT_EQ(0, how_many(shared->full));
 	EXPECT_EQ(SCOPES, alive());
 	ASSERT_LT(0, tu_knob_get("stage", text, sizeof(text)));

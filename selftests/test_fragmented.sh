@@ -8,7 +8,7 @@
 # oom_provoke holds every eighth page of the machine, and the processes have
 # theirs in between: a block of eight pages is not to be had by anybody's death.
 #
-# vm: mem=256 smp=1 load="oom_provoke" timeout=120 params="on_exhausted=panic"
+# vm: mem=256 smp=1 load="oom_provoke" timeout=120 files="helper" params="on_exhausted=panic"
 # vm-reject: Kernel panic
 . ./lib.sh
 
@@ -21,7 +21,7 @@ blocks()
 	awk '{ size = 1; for (i = 8; i <= NF; i++) { n += $i * size; size *= 2 } } END { print n + 0 }' /proc/buddyinfo
 }
 
-plan 19
+plan 20
 
 knob ladder_deadline_ms 2000
 knob nap_ms 100
@@ -30,6 +30,7 @@ hog_start big -s 60M -m
 for name in $SMALLS; do
 	hog_start "$name" -s 8M
 done
+helper -o refuse &
 in_range "there is memory enough" "$(free_kb)" 30000 200000
 in_range "but little of it in blocks of eight pages" "$(blocks)" 0 400
 
@@ -46,6 +47,8 @@ is "that it is of no use is seen" "$(log_count 'tbtf: episode [0-9]+: global: me
 check "and waited for, until the deadline" \
 	log_has 'tbtf: episode [0-9]+: exhausted: global: order-3 allocation of [0-9]+ \(.*\) fails after [2-9][0-9]{3}ms'
 in_range "it is counted" "$(stat_since failed_allocations)" 1 99
+is "no other node is asked for pages that are no use" \
+	"$(stat_since skipped_fragmented) $(stat_since requests)" "1 0"
 in_range "as futile" "$(stat_since futile_fragmented)" 1 99999
 in_range "the machine has memory enough all the time" "$(free_kb)" 30000 200000
 

@@ -243,7 +243,8 @@ static long long outcomes(void)
 {
 	static const char *const names[] = {
 		"outcome_sacrificed", "outcome_waited", "outcome_killed", "outcome_panicked",
-		"outcome_failed", "outcome_switched", "open_episodes",
+		"outcome_failed", "outcome_switched", "outcome_stolen", "outcome_printed",
+		"open_episodes",
 	};
 	long long sum = 0;
 	size_t i;
