@@ -13,7 +13,8 @@
  * version that the event carries.
  *
  * It runs under oom_lock, out of memory: all maps are allocated beforehand, and
- * only an OOM makes it do anything. What an event does not change is not touched.
+ * only an OOM makes it do anything. What an event does not change is not touched,
+ * and an event is copied once, to where it stays.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -78,12 +79,24 @@ struct {
 	__type(value, struct tbtf_record);
 } ring SEC(".maps");
 
-/* Whom the kernel has killed and who is not gone yet: pid, and when. */
+/*
+ * Whom the kernel has killed and who is not gone yet, each in the place that his pid
+ * gives him. Of two that want the same one the later has it: the other's end is
+ * not seen. A hash would be exact, and cost as much as all the rest of mark_victim.
+ */
+#define VICTIMS	1024U
+
+struct victim {
+	__u64 ns;	/* when */
+	__u32 pid;	/* 0: nobody */
+	__u32 unused;
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VICTIMS);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct victim);
 } victims SEC(".maps");
 
 static const struct tbtf_keyed nothing;
@@ -262,25 +275,35 @@ static __always_inline struct tbtf_set *get_totals(void)
 	return bpf_map_lookup_elem(&totals, &zero);
 }
 
-static __noinline void write_record(struct tbtf_event *event, __u64 now)
+/* A record to be filled. */
+static __always_inline struct tbtf_record *begin_record(struct tbtf_control *ctl, __u64 now,
+							__u64 *ret_seq)
 {
-	struct tbtf_control *ctl = get_control();
 	struct tbtf_record *rec;
-	__u64 seq;
 	__u32 at;
 
-	if (!ctl || !event)
-		return;
-	seq = __sync_fetch_and_add(&ctl->head, 1);
-	at = seq % TBTF_RING;
+	*ret_seq = __sync_fetch_and_add(&ctl->head, 1);
+	at = *ret_seq % TBTF_RING;
 	rec = bpf_map_lookup_elem(&ring, &at);
 	if (!rec)
-		return;
+		return NULL;
 	/* Full barriers: who reads the number before and after has read one record. */
 	__sync_lock_test_and_set(&rec->seq, 0);
 	rec->ns = now;
-	rec->event = *event;
+	return rec;
+}
+
+static __always_inline void end_record(struct tbtf_record *rec, __u64 seq)
+{
 	__sync_lock_test_and_set(&rec->seq, seq + 1);
+}
+
+static __always_inline void begin_event(struct tbtf_event *e, enum tbtf_record_kind kind)
+{
+	__builtin_memset(e, 0, sizeof(*e));
+	e->version = TBTF_EVENT_VERSION;
+	e->size = sizeof(*e);
+	e->kind = kind;
 }
 
 static __always_inline void count_sacrifice(struct where *w, const struct tbtf_event *e)
@@ -291,6 +314,9 @@ static __always_inline void count_sacrifice(struct where *w, const struct tbtf_e
 		add_protected(w, TBTF_COUNTER_dry_run, 1);
 		return;
 	}
+	/* It decides the round: of its end no more is made, which is the cheaper. */
+	add_protected(w, TBTF_COUNTER_rounds, 1);
+	put_protected(w, TBTF_HIST_round, e->ns);
 	add_task(w, TBTF_COUNTER_kills, 1);
 	add_task(w, TBTF_COUNTER_freed_bytes, e->worth_kb << 10);
 	/* Of a protected process these are the kills for it. */
@@ -371,15 +397,21 @@ static __always_inline void count_death(struct where *w, __u32 why)
 	add(w->process, counter, 1);
 }
 
+/* The cgroup of protected; not looked up twice where it is that of task. */
+static __always_inline struct tbtf_set *of_cgroup_too(struct where *w, const struct tbtf_event *e,
+						      __u64 now)
+{
+	return e->protected.cgroup == e->task.cgroup ? w->task : of_cgroup(e->protected.cgroup, now);
+}
+
 /*
  * One event of the module. @kind is known when this is compiled: each program
  * has only what its event needs.
  */
-static __always_inline void count(struct tbtf_event *e, const enum tbtf_event_kind kind)
+static __always_inline void count(const struct tbtf_event *e, const enum tbtf_event_kind kind,
+				  __u64 now)
 {
-	__u64 now = bpf_ktime_get_ns();
 	struct where w = { .totals = get_totals() };
-	bool quiet = false;
 
 	/* For whom: the cgroups and the process that the figures of this kind are of. */
 	switch (kind) {
@@ -398,7 +430,7 @@ static __always_inline void count(struct tbtf_event *e, const enum tbtf_event_ki
 	case TBTF_EVENT_SACRIFICE:
 	case TBTF_EVENT_DIED:
 		w.task = of_cgroup(e->task.cgroup, now);
-		w.cgroup = of_cgroup(e->protected.cgroup, now);
+		w.cgroup = of_cgroup_too(&w, e, now);
 		w.process = of_process(&e->protected, now);
 		break;
 	default:
@@ -423,8 +455,6 @@ static __always_inline void count(struct tbtf_event *e, const enum tbtf_event_ki
 		break;
 	case TBTF_EVENT_ROUND_END:
 		count_round(&w, e);
-		/* What it came to is told by another event, and who waits comes back often. */
-		quiet = true;
 		break;
 	case TBTF_EVENT_EPISODE_BEGIN:
 		add_task(&w, TBTF_COUNTER_episodes, 1);
@@ -442,7 +472,6 @@ static __always_inline void count(struct tbtf_event *e, const enum tbtf_event_ki
 		if (e->flags & TBTF_EVENT_JIFFY) {
 			add_task(&w, TBTF_COUNTER_jiffies, 1);
 			add(w.process, TBTF_COUNTER_jiffies, 1);
-			quiet = true;
 		} else {
 			add_task(&w, TBTF_COUNTER_naps, 1);
 			add(w.process, TBTF_COUNTER_naps, 1);
@@ -475,51 +504,86 @@ static __always_inline void count(struct tbtf_event *e, const enum tbtf_event_ki
 	default:
 		break;
 	}
-	if (!quiet)
-		write_record(e, now);
-}
-
-static __always_inline bool known(const struct tbtf_event *e)
-{
-	struct tbtf_control *ctl;
-
-	if (e->version == TBTF_EVENT_VERSION && e->size == sizeof(*e))
-		return true;
-	ctl = get_control();
-	if (ctl)
-		__sync_fetch_and_add(&ctl->bad, 1);
-	return false;
 }
 
 /* The module's own idea of the type: only there is it relocated. */
 struct tbtf_event___module {
 	__u16 version;
 	__u16 size;
+	__u32 what;
+	__u32 flags;
 } __attribute__((preserve_access_index));
+
+/* What has to be known of an event before it is read. */
+struct head {
+	__u16 version;
+	__u16 size;
+	__u32 what;
+	__u32 flags;
+};
+
+static __always_inline void take(const void *event, const struct head *head,
+				 const enum tbtf_event_kind kind)
+{
+	struct tbtf_control *ctl = get_control();
+	__u64 now = bpf_ktime_get_ns(), seq;
+	struct tbtf_record *rec;
+	struct tbtf_event e;
+
+	if (!ctl)
+		return;
+	if (head->version != TBTF_EVENT_VERSION || head->size != sizeof(e)) {
+		__sync_fetch_and_add(&ctl->bad, 1);
+		return;
+	}
+	if (kind == TBTF_EVENT_ROUND_END && head->what == TBTF_ROUND_SACRIFICED)
+		return;
+	/*
+	 * What a round came to is told by another event, and who waits comes back
+	 * often: these are counted only.
+	 */
+	if (kind == TBTF_EVENT_ROUND_END ||
+	    (kind == TBTF_EVENT_NAP && (head->flags & TBTF_EVENT_JIFFY))) {
+		if (!bpf_probe_read_kernel(&e, sizeof(e), event))
+			count(&e, kind, now);
+		return;
+	}
+	rec = begin_record(ctl, now, &seq);
+	if (!rec)
+		return;
+	if (!bpf_probe_read_kernel(&rec->event, sizeof(rec->event), event))
+		count(&rec->event, kind, now);
+	end_record(rec, seq);
+}
 
 #define PROGRAMS(name, kind)							\
 SEC("tp_btf/tbtf_" #name)							\
 int BPF_PROG(btf_##name, struct tbtf_event___module *event)			\
 {										\
-	struct tbtf_event e;							\
+	struct head head;							\
 										\
 	/* From 6.12 on the verifier wants to see this asked. */		\
 	if (!event)								\
 		return 0;							\
-	e.version = event->version;						\
-	e.size = event->size;							\
-	if (known(&e) && !bpf_probe_read_kernel(&e, sizeof(e), event))		\
-		count(&e, kind);						\
+	head.version = event->version;						\
+	head.size = event->size;						\
+	head.what = event->what;						\
+	head.flags = event->flags;						\
+	take(event, &head, kind);						\
 	return 0;								\
 }										\
 										\
 SEC("raw_tp/tbtf_" #name)							\
 int raw_##name(struct bpf_raw_tracepoint_args *ctx)				\
 {										\
-	struct tbtf_event e;							\
+	const struct tbtf_event *event = (void *)ctx->args[0];			\
+	struct head head = { };							\
 										\
-	if (!bpf_probe_read_kernel(&e, sizeof(e), (void *)ctx->args[0]) && known(&e)) \
-		count(&e, kind);						\
+	bpf_probe_read_kernel(&head.version, sizeof(head.version), &event->version); \
+	bpf_probe_read_kernel(&head.size, sizeof(head.size), &event->size);	\
+	bpf_probe_read_kernel(&head.what, sizeof(head.what), &event->what);	\
+	bpf_probe_read_kernel(&head.flags, sizeof(head.flags), &event->flags);	\
+	take(event, &head, kind);						\
 	return 0;								\
 }
 
@@ -552,22 +616,32 @@ static __always_inline void fill_task(struct tbtf_event *e, struct task_struct *
 SEC("raw_tp/mark_victim")
 int mark_victim(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct tbtf_event e = {
-		.version = TBTF_EVENT_VERSION,
-		.size = sizeof(e),
-		.kind = TBTF_RECORD_VICTIM,
-	};
-	__u64 arg = ctx->args[0], now = bpf_ktime_get_ns();
+	__u64 arg = ctx->args[0], now = bpf_ktime_get_ns(), seq;
 	struct tbtf_control *ctl = get_control();
+	struct tbtf_record *rec;
+	struct victim *victim;
+	__u32 at;
 
-	if (arg >> 32)
-		fill_task(&e, (struct task_struct *)arg);
-	else
-		e.task.pid = (__u32)arg;
+	if (!ctl)
+		return 0;
 	add(get_totals(), TBTF_COUNTER_oom_victims, 1);
-	if (ctl && !bpf_map_update_elem(&victims, &e.task.pid, &now, BPF_NOEXIST))
-		__sync_fetch_and_add(&ctl->victims, 1);
-	write_record(&e, now);
+	rec = begin_record(ctl, now, &seq);
+	if (!rec)
+		return 0;
+	begin_event(&rec->event, TBTF_RECORD_VICTIM);
+	if (arg >> 32)
+		fill_task(&rec->event, (struct task_struct *)arg);
+	else
+		rec->event.task.pid = (__u32)arg;
+	at = (__u32)rec->event.task.pid % VICTIMS;
+	victim = bpf_map_lookup_elem(&victims, &at);
+	if (victim) {
+		if (!victim->pid)
+			__sync_fetch_and_add(&ctl->victims, 1);
+		victim->ns = now;
+		victim->pid = rec->event.task.pid;
+	}
+	end_record(rec, seq);
 	return 0;
 }
 
@@ -577,30 +651,34 @@ int process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
 	struct tbtf_control *ctl = get_control();
-	struct tbtf_event e;
-	__u64 *killed, now;
+	struct tbtf_record *rec;
+	struct victim *victim;
+	__u64 now, ns, seq;
+	__u32 pid, at;
 
 	/* Every exit on the machine comes here: as a rule no further. */
 	if (!ctl || !ctl->victims || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
-	__builtin_memset(&e, 0, sizeof(e));
-	e.task.pid = BPF_CORE_READ(task, tgid);
-	killed = bpf_map_lookup_elem(&victims, &e.task.pid);
-	if (!killed)
+	pid = BPF_CORE_READ(task, tgid);
+	at = pid % VICTIMS;
+	victim = bpf_map_lookup_elem(&victims, &at);
+	if (!victim || victim->pid != pid)
 		return 0;
 	now = bpf_ktime_get_ns();
-	e.ns = now - *killed;
+	ns = now - victim->ns;
 	/* Two last threads may both come here. */
-	if (bpf_map_delete_elem(&victims, &e.task.pid))
+	if (__sync_val_compare_and_swap(&victim->pid, pid, 0) != pid)
 		return 0;
 	__sync_fetch_and_add(&ctl->victims, -1);
 	add(get_totals(), TBTF_COUNTER_oom_victims_gone, 1);
-	put(get_totals(), TBTF_HIST_victim_gone, bucket_of(e.ns), e.ns);
-	e.version = TBTF_EVENT_VERSION;
-	e.size = sizeof(e);
-	e.kind = TBTF_RECORD_GONE;
-	fill_task(&e, task);
-	e.task.cgroup = bpf_get_current_cgroup_id();
-	write_record(&e, now);
+	put(get_totals(), TBTF_HIST_victim_gone, bucket_of(ns), ns);
+	rec = begin_record(ctl, now, &seq);
+	if (!rec)
+		return 0;
+	begin_event(&rec->event, TBTF_RECORD_GONE);
+	rec->event.ns = ns;
+	fill_task(&rec->event, task);
+	rec->event.task.cgroup = bpf_get_current_cgroup_id();
+	end_record(rec, seq);
 	return 0;
 }

@@ -16,7 +16,7 @@
 #define _TBTF_STATS_H
 
 /* Raised when what is below changes its place or meaning. */
-#define TBTF_STATS_LAYOUT	1
+#define TBTF_STATS_LAYOUT	2
 
 /* name, for whom, help */
 #define TBTF_COUNTERS(X)							\

@@ -51,15 +51,28 @@ void tbtf_event_who(struct tbtf_event_who *who, struct task_struct *task, u64 kb
 	memcpy(who->comm, task->comm, sizeof(who->comm));
 }
 
-/* Out of line: there are a dozen callers, and none is in a hurry. */
-static noinline void fill(struct tbtf_event *e, enum tbtf_event_kind kind,
-			  const struct tbtf_episode *ep, const struct oom_control *oc)
+static u64 scope_cgroup(const struct oom_control *oc)
 {
-	*e = (struct tbtf_event) {
-		.version = TBTF_EVENT_VERSION,
-		.size = sizeof(*e),
-		.kind = kind,
-	};
+	return oc->memcg ? cgroup_id(oc->memcg->css.cgroup) : 0;
+}
+
+static void fill_allocation(struct tbtf_event *e, const struct oom_control *oc)
+{
+	e->scope_cgroup = scope_cgroup(oc);
+	e->order = oc->order;
+	e->gfp = (__force u32)oc->gfp_mask;
+}
+
+/* An event begins with all it does not speak of 0: once, where the compiler would do so, too. */
+#define EVENT(_kind) {					\
+	.version = TBTF_EVENT_VERSION,			\
+	.size = sizeof(struct tbtf_event),		\
+	.kind = (_kind),				\
+}
+
+static noinline void fill(struct tbtf_event *e, const struct tbtf_episode *ep,
+			  const struct oom_control *oc)
+{
 	if (ep) {
 		e->episode = ep->id;
 		e->scope = ep->scope;
@@ -68,10 +81,7 @@ static noinline void fill(struct tbtf_event *e, enum tbtf_event_kind kind,
 			e->scope_cgroup = ep->key;
 	}
 	if (oc) {
-		if (oc->memcg)
-			e->scope_cgroup = cgroup_id(oc->memcg->css.cgroup);
-		e->order = oc->order;
-		e->gfp = (__force u32)oc->gfp_mask;
+		fill_allocation(e, oc);
 		tbtf_event_who(&e->caller, current, 0);
 	}
 }
@@ -79,9 +89,8 @@ static noinline void fill(struct tbtf_event *e, enum tbtf_event_kind kind,
 void tbtf_tell_mark(struct pid *pid, u32 role, u32 flags)
 {
 	struct task_struct *task;
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_MARK);
 
-	fill(&e, TBTF_EVENT_MARK, NULL, NULL);
 	e.what = role;
 	e.flags = flags;
 	rcu_read_lock();
@@ -95,9 +104,9 @@ void tbtf_tell_mark(struct pid *pid, u32 role, u32 flags)
 
 void tbtf_tell_pass(const struct oom_control *oc, enum tbtf_pass why)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_PASS);
 
-	fill(&e, TBTF_EVENT_PASS, NULL, oc);
+	fill(&e, NULL, oc);
 	e.what = why;
 	e.scope = oc->memcg ? TBTF_SCOPE_MEMCG : TBTF_SCOPE_GLOBAL;
 	tbtf_event_who(&e.task, oc->chosen, 0);
@@ -106,18 +115,20 @@ void tbtf_tell_pass(const struct oom_control *oc, enum tbtf_pass why)
 
 void tbtf_tell_round(struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_ROUND);
 
-	fill(&e, TBTF_EVENT_ROUND, ep, oc);
+	fill(&e, ep, oc);
 	trace_tbtf_round(&e);
 }
 
 void tbtf_tell_round_end(struct tbtf_episode *ep, const struct oom_control *oc,
 			 enum tbtf_round what)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_ROUND_END);
 
-	fill(&e, TBTF_EVENT_ROUND_END, ep, oc);
+	/* Every round has one: what is told by another event of it is not told again. */
+	fill(&e, ep, NULL);
+	fill_allocation(&e, oc);
 	e.what = what;
 	if (ep->round_began)
 		e.ns = ktime_get_ns() - ep->round_began;
@@ -125,10 +136,9 @@ void tbtf_tell_round_end(struct tbtf_episode *ep, const struct oom_control *oc,
 	trace_tbtf_round_end(&e);
 }
 
-static void fill_episode(struct tbtf_event *e, enum tbtf_event_kind kind,
-			 const struct tbtf_episode *ep)
+static void fill_episode(struct tbtf_event *e, const struct tbtf_episode *ep)
 {
-	fill(e, kind, ep, NULL);
+	fill(e, ep, NULL);
 	e->what = ep->outcome;
 	e->ns = ktime_get_ns() - ep->began;
 	e->worth_kb = ep->freed_kb;
@@ -139,9 +149,9 @@ static void fill_episode(struct tbtf_event *e, enum tbtf_event_kind kind,
 
 void tbtf_tell_episode_begin(const struct tbtf_episode *ep)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_EPISODE_BEGIN);
 
-	fill_episode(&e, TBTF_EVENT_EPISODE_BEGIN, ep);
+	fill_episode(&e, ep);
 	e.what = TBTF_OUTCOME_OPEN;
 	e.ns = 0;
 	trace_tbtf_episode_begin(&e);
@@ -149,25 +159,26 @@ void tbtf_tell_episode_begin(const struct tbtf_episode *ep)
 
 void tbtf_tell_episode_end(const struct tbtf_episode *ep)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_EPISODE_END);
 
-	fill_episode(&e, TBTF_EVENT_EPISODE_END, ep);
+	fill_episode(&e, ep);
 	trace_tbtf_episode_end(&e);
 }
 
 void tbtf_tell_sacrifice(const struct tbtf_episode *ep, const struct oom_control *oc,
 			 const struct tbtf_choice *choice, bool dry)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_SACRIFICE);
 
-	fill(&e, TBTF_EVENT_SACRIFICE, ep, oc);
+	fill(&e, ep, oc);
 	tbtf_event_who(&e.task, choice->victim, pages_to_kb(choice->victim_size.size));
-	tbtf_event_who(&e.protected, choice->p, pages_to_kb(choice->p_pages));
 	e.worth_kb = pages_to_kb(choice->victim_size.worth);
 	e.band = choice->band;
 	e.policy = choice->policy;
 	e.candidates = choice->candidates;
 	e.tries = choice->tries;
+	if (ep->round_began)
+		e.ns = ktime_get_ns() - ep->round_began;
 	e.flags = (dry ? TBTF_EVENT_DRY : 0) | (choice->scanned ? TBTF_EVENT_SCANNED : 0);
 	trace_tbtf_sacrifice(&e);
 }
@@ -175,9 +186,9 @@ void tbtf_tell_sacrifice(const struct tbtf_episode *ep, const struct oom_control
 void tbtf_tell_killless(const struct tbtf_episode *ep, const struct oom_control *oc,
 			enum tbtf_futile futile)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_KILLLESS);
 
-	fill(&e, TBTF_EVENT_KILLLESS, ep, oc);
+	fill(&e, ep, oc);
 	e.what = futile;
 	e.ns = (u64)tbtf_ladder_waited_ms(ep) * NSEC_PER_MSEC;
 	trace_tbtf_killless(&e);
@@ -185,9 +196,9 @@ void tbtf_tell_killless(const struct tbtf_episode *ep, const struct oom_control 
 
 void tbtf_tell_nap(const struct tbtf_episode *ep, u64 ns, bool jiffy)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_NAP);
 
-	fill(&e, TBTF_EVENT_NAP, ep, NULL);
+	fill(&e, ep, NULL);
 	tbtf_event_who(&e.task, current, 0);
 	e.ns = ns;
 	e.flags = jiffy ? TBTF_EVENT_JIFFY : 0;
@@ -196,9 +207,9 @@ void tbtf_tell_nap(const struct tbtf_episode *ep, u64 ns, bool jiffy)
 
 void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent, enum tbtf_outcome why)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_RUNG_END);
 
-	fill(&e, TBTF_EVENT_RUNG_END, ep, NULL);
+	fill(&e, ep, NULL);
 	e.what = why;
 	e.rung = ep->rung;
 	e.ns = jiffies_to_nsecs(spent);
@@ -208,21 +219,19 @@ void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent, enum
 void tbtf_tell_exhausted(const struct tbtf_episode *ep, const struct oom_control *oc,
 			 enum tbtf_outcome outcome, unsigned int waited_ms)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_EXHAUSTED);
 
-	fill(&e, TBTF_EVENT_EXHAUSTED, ep, oc);
+	fill(&e, ep, oc);
 	e.what = outcome;
 	e.ns = (u64)waited_ms * NSEC_PER_MSEC;
 	trace_tbtf_exhausted(&e);
 }
 
 /* Of the episode only what does not change: a request is told of in any context. */
-static noinline void fill_ask(struct tbtf_event *e, enum tbtf_event_kind kind,
-			      const struct tbtf_ask *ask)
+static noinline void fill_ask(struct tbtf_event *e, const struct tbtf_ask *ask)
 {
 	const struct tbtf_episode *ep = ask->episode;
 
-	fill(e, kind, NULL, NULL);
 	e->episode = ep->id;
 	e->scope = ep->scope;
 	if (ep->scope == TBTF_SCOPE_MEMCG)
@@ -233,18 +242,18 @@ static noinline void fill_ask(struct tbtf_event *e, enum tbtf_event_kind kind,
 
 void tbtf_tell_request(const struct tbtf_ask *ask)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_REQUEST);
 
-	fill_ask(&e, TBTF_EVENT_REQUEST, ask);
+	fill_ask(&e, ask);
 	e.worth_kb = ask->wanted_kb;
 	trace_tbtf_request(&e);
 }
 
 void tbtf_tell_answer(const struct tbtf_ask *ask, enum tbtf_answered what)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_ANSWER);
 
-	fill_ask(&e, TBTF_EVENT_ANSWER, ask);
+	fill_ask(&e, ask);
 	e.what = what;
 	if (what == TBTF_ANSWERED_SKIPPED)
 		e.reason = ask->skip;
@@ -258,9 +267,9 @@ void tbtf_tell_answer(const struct tbtf_ask *ask, enum tbtf_answered what)
 void tbtf_tell_print(const struct tbtf_episode *ep, const struct oom_control *oc,
 		     enum tbtf_print what, unsigned long pages)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_PRINT);
 
-	fill(&e, TBTF_EVENT_PRINT, ep, oc);
+	fill(&e, ep, oc);
 	e.what = what;
 	e.worth_kb = pages_to_kb(pages);
 	trace_tbtf_print(&e);
@@ -268,9 +277,8 @@ void tbtf_tell_print(const struct tbtf_episode *ep, const struct oom_control *oc
 
 void tbtf_tell_foretold(u64 left_ms, u64 left_kb)
 {
-	struct tbtf_event e;
+	struct tbtf_event e = EVENT(TBTF_EVENT_FORETOLD);
 
-	fill(&e, TBTF_EVENT_FORETOLD, NULL, NULL);
 	e.ns = left_ms * NSEC_PER_MSEC;
 	e.worth_kb = left_kb;
 	trace_tbtf_foretold(&e);
@@ -287,9 +295,9 @@ void tbtf_tell_foretold(u64 left_ms, u64 left_kb)
 void tbtf_event_protected(struct tbtf_episode *ep, struct task_struct *p, u64 kb)
 {
 	if (!trace_tbtf_round_enabled() && !trace_tbtf_round_end_enabled() &&
-	    !trace_tbtf_killless_enabled() && !trace_tbtf_nap_enabled() &&
-	    !trace_tbtf_rung_end_enabled() && !trace_tbtf_exhausted_enabled() &&
-	    !trace_tbtf_episode_end_enabled())
+	    !trace_tbtf_sacrifice_enabled() && !trace_tbtf_killless_enabled() &&
+	    !trace_tbtf_nap_enabled() && !trace_tbtf_rung_end_enabled() &&
+	    !trace_tbtf_exhausted_enabled() && !trace_tbtf_episode_end_enabled())
 		return;
 	tbtf_event_who(&ep->whom, p, kb);
 }
@@ -368,16 +376,33 @@ static bool was_protected(struct task_struct *task)
 	return role == TBTF_ROLE_TBTF;
 }
 
+static void tell_death(struct task_struct *task, enum tbtf_death why)
+{
+	struct tbtf_event e = EVENT(TBTF_EVENT_DIED);
+	struct doomed *d;
+	unsigned long flags;
+	bool told;
+
+	/* Two last threads may both come here. */
+	raw_spin_lock_irqsave(&doomed_lock, flags);
+	d = find_doomed(task) ?: add_doomed(task, why);
+	told = d->told;
+	d->told = true;
+	e.what = d->why;
+	raw_spin_unlock_irqrestore(&doomed_lock, flags);
+	if (told || e.what == TBTF_DEATH_OWN)
+		return;
+	tbtf_event_who(&e.task, task, 0);
+	e.protected = e.task;
+	trace_tbtf_died(&e);
+}
+
 /* Called at every exit of a thread while somebody listens, before the mark goes. */
 void tbtf_tell_died(struct task_struct *task)
 {
 	struct signal_struct *sig = task->signal;
-	struct tbtf_event e;
-	struct doomed *d;
-	unsigned long flags;
 	enum tbtf_death why;
 	int code;
-	bool told;
 
 	if (atomic_read(&sig->live))
 		return;
@@ -388,22 +413,8 @@ void tbtf_tell_died(struct task_struct *task)
 		why = TBTF_DEATH_SIGBUS;
 	else
 		return;
-	if (!was_protected(task))
-		return;
-	/* Two last threads may both come here. */
-	raw_spin_lock_irqsave(&doomed_lock, flags);
-	d = find_doomed(task) ?: add_doomed(task, why);
-	told = d->told;
-	d->told = true;
-	why = d->why;
-	raw_spin_unlock_irqrestore(&doomed_lock, flags);
-	if (told || why == TBTF_DEATH_OWN)
-		return;
-	fill(&e, TBTF_EVENT_DIED, NULL, NULL);
-	e.what = why;
-	tbtf_event_who(&e.task, task, 0);
-	e.protected = e.task;
-	trace_tbtf_died(&e);
+	if (was_protected(task))
+		tell_death(task, why);
 }
 
 /* --- relief -------------------------------------------------------------- */
@@ -411,14 +422,20 @@ void tbtf_tell_died(struct task_struct *task)
 /*
  * The allocation that a kill was for succeeds out of our sight. But when it was
  * a fault from user mode, nothing lies between that and the way back, where
- * task work is done. Not so in a system call, which may go on for long, and is
- * left out.
+ * task work is done; nor in a fault of the kernel's on that way. Not so in a system
+ * call, which may go on for long, and is left out.
  */
 struct relief {
 	struct callback_head work;
 	struct task_struct *caller;	/* O: compared; NULL: free, made so by caller */
-	struct tbtf_event event;
 	u64 killed;			/* ns: the first kill */
+	u64 episode;
+	u64 scope_cgroup;
+	struct tbtf_event_who protected;
+	u32 scope;
+	u32 kills;
+	int order;
+	gfp_t gfp;
 };
 
 static struct relief reliefs[16];
@@ -427,14 +444,23 @@ static atomic_t nr_reliefs;
 static void relieved(struct callback_head *work)
 {
 	struct relief *r = container_of(work, struct relief, work);
-	struct tbtf_event e = r->event;
+	struct tbtf_event e = EVENT(TBTF_EVENT_RELIEF);
 
 	e.ns = ktime_get_ns() - r->killed;
+	e.episode = r->episode;
+	e.scope_cgroup = r->scope_cgroup;
+	e.protected = r->protected;
+	e.scope = r->scope;
+	e.kills = r->kills;
+	e.order = r->order;
+	e.gfp = (__force u32)r->gfp;
 	/* The copy is made: whoever sees the slot free may fill it. */
 	smp_store_release(&r->caller, NULL);
 	/* Who is dying has not got what he wanted. */
-	if (!fatal_signal_pending(current) && !(current->flags & PF_EXITING))
+	if (!fatal_signal_pending(current) && !(current->flags & PF_EXITING)) {
+		tbtf_event_who(&e.caller, current, 0);
 		trace_tbtf_relief(&e);
+	}
 	atomic_dec(&nr_reliefs);
 }
 
@@ -452,14 +478,14 @@ void tbtf_event_relief(const struct tbtf_episode *ep, const struct oom_control *
 
 	if (!trace_tbtf_relief_enabled() || !current->mm || oc->order == -1 ||
 	    (current->flags & (PF_KTHREAD | PF_EXITING | TBTF_PF_USER_WORKER)) ||
-	    tbtf_allocates_from() != TBTF_FROM_USER_FAULT)
+	    tbtf_in_syscall())
 		return;
 	for (i = 0; i < ARRAY_SIZE(reliefs); i++) {
 		r = &reliefs[i];
 		/* Pairs with relieved(); only current itself gives its own slot back. */
 		if (smp_load_acquire(&r->caller) == current) {
 			/* The kill before was not enough. */
-			r->event.kills++;
+			r->kills++;
 			return;
 		}
 		if (!found && !r->caller)
@@ -467,9 +493,14 @@ void tbtf_event_relief(const struct tbtf_episode *ep, const struct oom_control *
 	}
 	if (!found)
 		return;
-	fill(&found->event, TBTF_EVENT_RELIEF, ep, oc);
-	found->event.kills = 1;
 	found->killed = ktime_get_ns();
+	found->episode = ep->id;
+	found->scope_cgroup = scope_cgroup(oc);
+	found->protected = ep->whom;
+	found->scope = ep->scope;
+	found->kills = 1;
+	found->order = oc->order;
+	found->gfp = oc->gfp_mask;
 	found->caller = current;
 	init_task_work(&found->work, relieved);
 	atomic_inc(&nr_reliefs);

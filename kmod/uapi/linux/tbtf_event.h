@@ -33,7 +33,8 @@ enum tbtf_event_kind {
 					 */
 	TBTF_EVENT_EPISODE_BEGIN = 5,	/* the first round of its scope */
 	TBTF_EVENT_SACRIFICE	= 6,	/* task is about to be killed in protected's place, or
-					 * would be (TBTF_EVENT_DRY)
+					 * would be (TBTF_EVENT_DRY); ns: of the round so far, 0
+					 * where nobody listens to its end
 					 */
 	TBTF_EVENT_KILLLESS	= 7,	/* there is nobody: on to the next rung; ns: on it since;
 					 * what: enum tbtf_futile
