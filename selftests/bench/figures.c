@@ -103,6 +103,17 @@ static void unload(const char *module)
 	run("/bin/modprobe", "-r", module);
 }
 
+/* The eBPF programs count from now on; they hold the module until detach(). */
+static void attach(void)
+{
+	run("/tests/tbtf", "stats", "--attach");
+}
+
+static void detach(void)
+{
+	run("/tests/tbtf", "stats", "--detach");
+}
+
 /* --- processes ----------------------------------------------------------- */
 
 static pid_t children[PIDS_MAX];
@@ -242,6 +253,10 @@ static void calls(void)
 	figure("mark.bytes", tu_read_ll("/sys/kernel/slab/tbtf_mark/slab_size"));
 	kill(p, SIGKILL);
 	waitpid(p, NULL, 0);
+	attach();
+	figure("prctl.bpf", measure_prctl());
+	figure("spawn.bpf", measure_spawn());
+	detach();
 	unload("tbtf");
 	figure("prctl.after", measure_prctl());
 	figure("spawn.after", measure_spawn());
@@ -338,7 +353,15 @@ static void choose(void)
 
 /* --- round: an OOM from entry to return ------------------------------------ */
 
-static bool with_tbtf;
+/*
+ * What is compared: the kernel alone with tbtf, where the largest is always the
+ * youngest and so the last of the kernel's walk; and tbtf without eBPF programs on
+ * its tracepoints with the same, where one process is protected all the time, as in
+ * earnest.
+ */
+enum stage { PLAIN, TBTF, ONE, BPF, STAGES };
+static const char *const stage_names[] = { "plain", "tbtf", "one", "bpf" };
+static enum stage stage;
 static pid_t big;
 
 /* Kill one, and put another in its place. */
@@ -349,23 +372,43 @@ static double one_round(const char *file)
 	pid_t dead;
 	int status;
 
+	/* Had nobody been killed, it would wait for good. */
+	alarm(60);
 	dead = waitpid(-1, &status, 0);
+	alarm(0);
 	if (dead < 0 || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
 		die("nobody was killed");
-	if (with_tbtf != (dead != big)) {
+	if ((stage == PLAIN) != (dead == big)) {
 		errno = ESRCH;
-		die(with_tbtf ? "the protected one died" : "not the largest died");
+		die(stage == PLAIN ? "not the largest died" : "the protected one died");
 	}
-	/* The largest is always the youngest, as the one that dies for it is. */
-	if (dead != big) {
+	if (stage == TBTF) {
 		kill(big, SIGKILL);
 		waitpid(big, NULL, 0);
 	}
-	big = spawn(4096, 1, with_tbtf);
+	if (stage == PLAIN || stage == TBTF)
+		big = spawn(4096, 1, stage != PLAIN);
 	for (i = 0; i < nr_children; i++)
 		if (children[i] == dead)
 			children[i] = spawn(4 + 4 * (rand() % 8), 1, false);
 	return ns;
+}
+
+/*
+ * A line costs more from when the log is full, and on a machine that has been up
+ * for a while it is. What it costs then depends on the lines that go for it: each
+ * measurement finds the same.
+ */
+static void fill_log(void)
+{
+	char line[80];		/* as long as those of an OOM: they go one by one */
+	unsigned int i;
+
+	memset(line, '.', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	for (i = 0; i < 8000; i++)
+		if (tu_write(line, "/dev/kmsg"))
+			die("/dev/kmsg");
 }
 
 /*
@@ -377,19 +420,42 @@ static void measure_round(const char *file, unsigned int total, bool printing)
 	char name[64];
 	unsigned int i;
 
+	if (printing)
+		fill_log();
 	for (i = 0; i < SAMPLES; i++) {
 		if (printing)
 			tu_nap_ms(600);
 		samples[i] = one_round(file);
 	}
 	snprintf(name, sizeof(name), "%s.%s.%u.%s", file, printing ? "printing" : "quiet", total,
-		 with_tbtf ? "tbtf" : "plain");
+		 stage_names[stage]);
 	figure(name, median());
+}
+
+/*
+ * The next pids begin behind the last that is in use. Otherwise each measurement
+ * would find them sparser than the one before, and a choice takes more tries then.
+ */
+static void pack_pids(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+	char text[16];
+	int last = 0;
+
+	while ((d = readdir(dir)))
+		if (atoi(d->d_name) > last)
+			last = atoi(d->d_name);
+	closedir(dir);
+	snprintf(text, sizeof(text), "%d", last);
+	if (tu_write(text, "/proc/sys/kernel/ns_last_pid"))
+		die("ns_last_pid");
 }
 
 static void rounds(unsigned int total)
 {
-	big = spawn(4096, 1, with_tbtf);
+	pack_pids();
+	big = spawn(4096, 1, stage != PLAIN);
 	populate(total);
 	measure_round("round", total, true);
 	measure_round("round", total, false);
@@ -402,7 +468,8 @@ static void rounds_in_memcg(unsigned int total)
 {
 	if (tu_cg_make("bench") || tu_cg_enter("bench", 0))
 		die("bench");
-	big = spawn(4096, 1, with_tbtf);
+	pack_pids();
+	big = spawn(4096, 1, stage != PLAIN);
 	populate(total);
 	measure_round("round_memcg", total, true);
 	kill(big, SIGKILL);
@@ -412,43 +479,27 @@ static void rounds_in_memcg(unsigned int total)
 	tu_cg_remove("bench");
 }
 
-/*
- * A line costs more from when the log is full, and on a machine that has been up
- * for a while it is. Without this the rounds that come first, without tbtf, would
- * be the cheaper ones.
- */
-static void fill_log(void)
-{
-	char line[80];		/* as long as those of an OOM: they go one by one */
-	unsigned int i;
-
-	memset(line, '.', sizeof(line) - 1);
-	line[sizeof(line) - 1] = '\0';
-	if (tu_write("on\n", "/proc/sys/kernel/printk_devkmsg"))
-		die("printk_devkmsg");
-	for (i = 0; i < 8000; i++)
-		if (tu_write(line, "/dev/kmsg"))
-			die("/dev/kmsg");
-}
-
 static void round_all(void)
 {
 	tu_write("0", "/proc/sys/vm/oom_dump_tasks");
 	tu_write("1", "/proc/sys/kernel/printk");
-	fill_log();
+	if (tu_write("on\n", "/proc/sys/kernel/printk_devkmsg"))
+		die("printk_devkmsg");
 	load("oom_measure");
-	for (;;) {
+	for (stage = PLAIN; stage < STAGES; stage++) {
+		if (stage == TBTF) {
+			load("tbtf");
+			knob("min_victim_kb", 0);
+			/* Each round is to be an OOM that a death ends. */
+			knob("episode_idle_ms", 100);
+			knob("max_kills", 1024);
+		}
+		if (stage == BPF)
+			attach();
 		rounds(150);
 		rounds(1000);
-		rounds_in_memcg(150);
-		if (with_tbtf)
-			break;
-		load("tbtf");
-		knob("min_victim_kb", 0);
-		/* Each round is to be an OOM that a death ends. */
-		knob("episode_idle_ms", 100);
-		knob("max_kills", 1024);
-		with_tbtf = true;
+		if (stage == PLAIN || stage == TBTF)
+			rounds_in_memcg(150);
 	}
 }
 
