@@ -19,7 +19,8 @@ size_kb=262144
 tmp=$(mktemp -d)
 shm=$(mktemp -d -p /dev/shm)
 pids=()
-trap 'kill "${pids[@]}" 2> /dev/null; rm -rf "$tmp" "$shm"' EXIT
+# A lender that is asked to stop waits for its leases.
+trap 'kill -KILL "${pids[@]}" 2> /dev/null; rm -rf "$tmp" "$shm"' EXIT
 load=$OUTPUT/selftests/load
 tbtfd=$OUTPUT/userspace/tbtfd
 for f in "$load" "$tbtfd"; do
@@ -58,6 +59,7 @@ server()
 	"$@" > "$tmp/$what.log" 2>&1 &
 	pid[$what]=$!
 	pids+=($!)
+	disown $!	# and no word of its end
 }
 
 for s in "${servers[@]}"; do
