@@ -401,7 +401,8 @@ static __always_inline void count_death(struct where *w, __u32 why)
 static __always_inline struct tbtf_set *of_cgroup_too(struct where *w, const struct tbtf_event *e,
 						      __u64 now)
 {
-	return e->protected.cgroup == e->task.cgroup ? w->task : of_cgroup(e->protected.cgroup, now);
+	return e->protected.cgroup == e->task.cgroup ? w->task :
+						       of_cgroup(e->protected.cgroup, now);
 }
 
 /*
