@@ -13,9 +13,11 @@
  * slub_debug=A says which slabs may refuse: nearly all, but not those of kmemleak
  * and of debugobjects, which do without and would take half of the time.
  */
-/* vm: mem=256 smp=1 module=no timeout=300 */
+/* vm: mem=256 smp=1 module=no timeout=400 */
 /* vm: append="slab_nomerge slub_debug=A,a*,b*,c*,dent*,dma*,e*,f*,g*,h*,i*,j*,kmal*,kern*,l*,m*,n*,p*,r*,s*,t*,u*,v*" */
 /* vm-allow: tbtf: .* not loading */
+/* Which ones is looked at here: leaked(). */
+/* vm-allow: kmemleak: [0-9]+ new suspected memory leaks */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@
 
 #define PARAM	"/sys/module/fail_init/parameters/"
 #define LIMIT	3000
+#define SPARED	10	/* no load in a row meets its fault: they are not all of a length */
 
 static char features[256];	/* of a load without a fault */
 static int files;
@@ -123,6 +126,43 @@ static const char *missing(void)
 	return NULL;
 }
 
+/*
+ * Linux 6.1 itself leaks the name of a slab whose files cannot be made: known, and
+ * so forgotten, if that is all. What is found afterwards is a failure as ever.
+ */
+static const char *leaked(void)
+{
+	static const char path[] = FAULT_DEBUGFS "/kmemleak";
+	static char report[1 << 20];
+	char *object, *next;
+	ssize_t n, len = 0;
+	int fd;
+
+	if (access(path, F_OK))
+		return NULL;
+	/* An object is reported when two scans five seconds apart miss it. */
+	tu_write("scan", path);
+	sleep(6);
+	tu_write("scan", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return "kmemleak: cannot be read";
+	while (len < (ssize_t)sizeof(report) - 1 &&
+	       (n = read(fd, report + len, sizeof(report) - 1 - len)) > 0)
+		len += n;
+	close(fd);
+	/* So that each test has its own only. */
+	tu_write("clear", path);
+	for (object = strstr(report, "unreferenced object"); object; object = next) {
+		next = strstr(object + 1, "unreferenced object");
+		if (next)
+			next[-1] = '\0';
+		if (!strstr(object, "sysfs_slab_add"))
+			return object;
+	}
+	return NULL;
+}
+
 FIXTURE(load) {
 	int unused;
 };
@@ -152,18 +192,23 @@ FIXTURE_SETUP(load)
 
 FIXTURE_TEARDOWN(load)
 {
+	const char *leak;
+
 	if (!fault_there())
 		return;
+	EXPECT_LE(0, tu_write("0", PARAM "nth"));
 	EXPECT_EQ(0, load("tbtf"));
 	EXPECT_EQ(NULL, missing()) TH_LOG("%s", missing());
 	EXPECT_EQ(0, unload("tbtf"));
 	EXPECT_EQ(0, unload("fail_init"));
 	rmdir(TU_CGROUP "/load");
+	leak = leaked();
+	EXPECT_EQ(NULL, leak) TH_LOG("%s", leak);
 }
 
 TEST_F_TIMEOUT(load, each_allocation_of_init_refused_once, 3600)
 {
-	int n, ret, left, failed = 0;
+	int n, ret, left, failed = 0, spared = 0;
 	char nth[16];
 
 	if (!fault_there())
@@ -184,15 +229,16 @@ TEST_F_TIMEOUT(load, each_allocation_of_init_refused_once, 3600)
 		}
 		EXPECT_TRUE(TU_WAIT_FOR(!left_over(), 5000))
 			TH_LOG("fault %d: still there: %s", n, left_over());
-		if (left)
+		spared = left ? spared + 1 : 0;
+		if (spared == SPARED)
 			break;
 	}
 	EXPECT_EQ(0, ret) TH_LOG("%s without a fault", strerror(-ret));
 	EXPECT_LT(50, failed);
-	TH_LOG("%d faults, %d of them let the load fail", n - 1, failed);
+	TH_LOG("%d faults, %d of them let the load fail", n - SPARED, failed);
 }
 
-TEST_F(load, all_allocations_of_init_refused)
+TEST_F_TIMEOUT(load, all_allocations_of_init_refused, 120)
 {
 	int ret;
 
