@@ -228,6 +228,33 @@ static void forget_preview_cgroup(void)
 	preview.cgroup = cg_fd;
 }
 
+static int helper_fd = -1;
+
+static void helper_open(void)
+{
+	if (helper_fd >= 0)
+		close(helper_fd);
+	helper_fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	tu_mark(0);
+}
+
+static int be_helper(void)
+{
+	struct tbtf_helper args = { .rungs = TBTF_RUNG_STEAL };
+
+	return ioctl(helper_fd, TBTF_IOC_HELPER, &args) ? -errno : 0;
+}
+
+/* And spare by that, which it is without only where something went wrong. */
+static bool is_helper(void)
+{
+	struct tbtf_query q = { .pidfd = self_fd };
+	bool is = tu_read_ll(TU_SYSFS "/helper") == getpid();
+	bool spare = !dev(TBTF_IOC_QUERY, &q) && q.info.role == TBTF_ROLE_SPARE;
+
+	return is == spare ? is : !is;
+}
+
 /* --- cgroups ---------------------------------------------------------------- */
 
 static int set_role(void)
@@ -385,6 +412,7 @@ static const struct op ops[] = {
 	{ "PREVIEW", get_preview, preview_right, forget_preview, .all_nomem = true },
 	{ "PREVIEW of a cgroup", get_preview, preview_right, forget_preview_cgroup,
 	  .all_nomem = true },
+	{ "HELPER", be_helper, is_helper, helper_open, .nomem = true, .all_nomem = true },
 	{ "memory.tbtf", set_role, role_set, new_cgroup, .nomem = true },
 	{ "memory.tbtf again", set_role, role_set, set_tbtf, .nomem = true },
 	{ "epoll of memory.tbtf.events", poll_events, was_polled, nothing, .nomem = true },
@@ -437,6 +465,9 @@ FIXTURE_TEARDOWN(doors)
 		return;
 	fault_arm(nth_fd, 0);
 	close_device();
+	if (helper_fd >= 0)
+		close(helper_fd);
+	helper_fd = -1;
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
 	close(cg_fd);
