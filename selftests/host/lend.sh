@@ -264,6 +264,8 @@ kill $holder 2> /dev/null
 conf
 start_lender
 lease one 8192
+# Of the part before: this script is run with two builds.
+rm -f "$tmp/go" "$tmp/go2"
 
 {
 	hello one
