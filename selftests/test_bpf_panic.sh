@@ -10,7 +10,7 @@
 #
 # vm: mem=256 timeout=90 append="panic=0" expect=panic
 # vm-expect: tbtf: episode 1: exhausted: global: [0-9]+ \(p\) has outlived all: 1 killed for it, .* on_exhausted=panic
-# vm-expect: Kernel panic - not syncing: tbtf: episode 1: memory is exhausted, [0-9]+ \(p\) has outlived all others; reboot follows
+# vm-expect: Kernel panic - not syncing: tbtf: episode 1: memory is exhausted, [0-9]+ \(p\) has outlived all others; .*; reboot follows
 # vm-expect: Rebooting in 1 seconds
 # vm-reject: Killed process [0-9]+ \(p\)
 . ./lib.sh
