@@ -8,8 +8,8 @@
 # Debian's nbdkit lends memory, nbd-client borrows it, and there is neither the
 # module nor the daemon: the kernel's part, the links and the lib, and nothing else.
 #
-# vm: nodes=2 mem=128 smp=1 module=no load=nbd mtu=9000 timeout=120
-# vm: node2="mem=384" files="nbdkit nbdkit-memory-plugin.so nbd-client"
+# vm: nodes=2 mem=160 smp=1 module=no load=nbd mtu=9000 timeout=120
+# vm: node2="mem=448" files="nbdkit nbdkit-memory-plugin.so nbd-client"
 . ./lib.sh
 . ./lib_nodes.sh
 
@@ -20,7 +20,7 @@ echo 16384 > /proc/sys/vm/min_free_kbytes
 echo 1 > /proc/sys/vm/overcommit_memory
 cg_make work
 
-check "the lender lends" on 2 nbdkit -P /tmp/nbdkit.pid ./nbdkit-memory-plugin.so 256M
+check "the lender lends" on 2 nbdkit -P /tmp/nbdkit.pid ./nbdkit-memory-plugin.so 320M
 check "the borrower borrows" nbd-client -N "" "$(address 2)" /dev/nbd0 -timeout 60 -swap
 check "and swaps" sh -c 'mkswap /dev/nbd0 > /dev/null && swapon /dev/nbd0'
 
