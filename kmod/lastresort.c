@@ -46,7 +46,6 @@ static struct reserve *reserves;	/* I: one a node */
 static unsigned long total;		/* S: pages held, of all nodes */
 static DEFINE_SPINLOCK(reserve_lock);
 static unsigned long last_bridged;	/* O: jiffies */
-static long *swap_pages;		/* I: total_swap_pages, or NULL */
 
 static struct workqueue_struct *queue;	/* ordered, and has a rescuer */
 static void tick(struct work_struct *work);
@@ -428,7 +427,7 @@ static void refill(u64 ms)
 
 static void look(u64 now)
 {
-	long swap = swap_pages ? READ_ONCE(*swap_pages) : 0;
+	long swap = tbtf_swap_total ? READ_ONCE(*tbtf_swap_total) : 0;
 	struct tbtf_holdings has = {
 		.stock_kb = pages_to_kb(si_mem_available() + max(get_nr_swap_pages(), 0L) +
 					READ_ONCE(total)),
@@ -438,7 +437,8 @@ static void look(u64 now)
 	};
 
 	tbtf_economy_look(&economy, now, &has);
-	if (!tbtf_role_anyone_protected() || !tbtf_economy_foretells(&economy))
+	if (!tbtf_knob(enabled) || !tbtf_role_anyone_protected() ||
+	    !tbtf_economy_foretells(&economy))
 		return;
 	pr_warn("memory lasts for %llums if this goes on: %llukB left, %llukB of it in reserve; %llukB/s consumed, %llukB/s printed\n",
 		tbtf_economy_left_ms(&economy), has.stock_kb, pages_to_kb(READ_ONCE(total)),
@@ -570,7 +570,6 @@ int tbtf_lastresort_setup(void)
 		INIT_LIST_HEAD(&reserves[nid].quanta);
 		INIT_LIST_HEAD(&reserves[nid].small);
 	}
-	swap_pages = (long *)tbtf_ksym_data("total_swap_pages");
 	/* Nothing is held yet, and on failure that is what is gone back to. */
 	tbtf_knobs.reserve_kb = 0;
 	err = kb ? tbtf_lastresort_set(kb) : 0;

@@ -37,7 +37,7 @@ static const enum tbtf_stat skip_stats[TBTF_SKIP_NR] = {
 	[TBTF_SKIP_LOCKED]	= TBTF_STAT_skipped_locked,
 };
 
-static long *swap_total;		/* I: of the kernel, or NULL */
+long *tbtf_swap_total;		/* I: pages, of the kernel, or NULL */
 
 /**
  * tbtf_steal_never_swaps() - are a cgroup's pages kept from swap?
@@ -61,7 +61,7 @@ static unsigned long capacity(const struct oom_control *oc)
 {
 	unsigned long pages = oc->memcg ? READ_ONCE(oc->memcg->memory.max) : totalram_pages();
 
-	return pages + (swap_total ? READ_ONCE(*swap_total) : 0);
+	return pages + (tbtf_swap_total ? READ_ONCE(*tbtf_swap_total) : 0);
 }
 
 static void locked_locked(struct task_struct *t, void *arg)
@@ -205,7 +205,7 @@ void tbtf_steal_setup(void)
 {
 	if (!IS_ENABLED(CONFIG_SWAP))
 		return;
-	swap_total = (long *)tbtf_ksym_data("total_swap_pages");
-	if (!swap_total)
+	tbtf_swap_total = (long *)tbtf_ksym_data("total_swap_pages");
+	if (!tbtf_swap_total)
 		pr_warn("total_swap_pages not found: done without, a grant does not put off the deadline\n");
 }

@@ -239,6 +239,7 @@ __poll_t tbtf_helper_poll(struct file *file, struct poll_table_struct *wait);
 long tbtf_helper_answer(const struct file *file, struct tbtf_answer __user *uarg);
 
 /* steal.c: rung two */
+extern long *tbtf_swap_total;		/* I */
 bool tbtf_steal(struct tbtf_episode *ep, const struct oom_control *oc, struct task_struct *p,
 		bool fragmented, bool for_ever, bool past);
 bool tbtf_steal_used_up(const struct tbtf_episode *ep, const struct oom_control *oc);

@@ -81,10 +81,10 @@ plan 49
 cg_make m memory.max=40M memory.swap.max=0
 check "there is nothing at first" nothing_left
 
-# Tables: of episodes, of marks, the pool of records of cgroups, the directory.
+# Tables: of episodes, of the reserve, of marks, the pool of records of cgroups, the directory.
 # (One record more is asked for than the pool has room for.)
 NOMEM="Cannot allocate memory"
-refused "kvmalloc_node|__kvmalloc_node_noprof" 0 "$NOMEM" 1
+refused "kvmalloc_node|__kvmalloc_node_noprof" 0 "$NOMEM" 2
 refused "kmem_cache_create|__kmem_cache_create_args" 0 "$NOMEM" 1
 refused "kmalloc_trace|kmem_cache_alloc_trace|__kmalloc_cache_noprof" 0 "$NOMEM" +2 1
 
