@@ -561,7 +561,7 @@ int tbtf_lastresort_setup(void)
 
 	reserves = kvcalloc(nr_node_ids, sizeof(*reserves), GFP_KERNEL);
 	/* With a rescuer: the clock must not wait for memory. */
-	queue = alloc_ordered_workqueue("tbtf", WQ_MEM_RECLAIM);
+	queue = alloc_ordered_workqueue("tbtf_reserve", WQ_MEM_RECLAIM);
 	if (!reserves || !queue) {
 		tbtf_lastresort_teardown();
 		return -ENOMEM;
