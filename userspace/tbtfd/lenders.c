@@ -616,9 +616,14 @@ static void work_on(struct tbtf_extent *extent, int64_t now)
 static bool being_prepared(void)
 {
 	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
-		int state = tbtf_extent_state(&the.line->extent[i]);
+		const struct tbtf_extent *extent = &the.line->extent[i];
+		const struct tbtf_lender *lender = lender_of(extent);
+		int state = tbtf_extent_state(extent);
 
-		if (state == TBTF_EXTENT_BUILDING || state == TBTF_EXTENT_WASH)
+		/* From a lender that is away nothing comes. */
+		if (!lender || lender->stream.fd < 0 || extent->lost || extent->revoked)
+			continue;
+		if (state == TBTF_EXTENT_WASH || (state == TBTF_EXTENT_READY && extent->dead))
 			return true;
 	}
 	return false;
