@@ -45,7 +45,9 @@ check "the lender is ready" start 2 lend
 check "the borrower is ready" start 1 borrow
 borrower=$(daemon 1 borrow)
 is "it is the helper" "$(knob helper)" "$borrower"
-in_range "it is locked in memory" "$(status_kb "$borrower" VmLck)" "$(status_kb "$borrower" VmRSS)" 1000000
+# But for a page or two of the kernel's own that it sees, such as the vdso's data.
+in_range "it is locked in memory" "$(status_kb "$borrower" VmLck)" \
+	$(($(status_kb "$borrower" VmRSS) - 16)) 1000000
 is "and has seen to it that packets find memory" "$(cat /proc/sys/vm/min_free_kbytes)" 16384
 is "nothing is elsewhere yet" "$(swap_used_kb)" 0
 
