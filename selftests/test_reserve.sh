@@ -50,6 +50,9 @@ check_not "a third of it: not loaded" tbtf_loads reserve_kb=$((ram / 3))
 check_not "a negative one: not loaded" tbtf_loads reserve_kb=-1
 check_not "no number: not loaded" tbtf_loads reserve_kb=lots
 check_not "none is left of these" test -e /sys/module/tbtf
+# On 7.3 there is 10 MB more after a module has come and gone than before. What
+# would be lost is what is looked for here, and that is less.
+before=$(free_kb)
 check "a sixteenth: loaded" tbtf_loads reserve_kb=16384
 is "it is what was asked for" "$(knob reserve_kb)" 16384
 is "it is held" "$(held)" 16384
@@ -57,7 +60,7 @@ is "it is counted" "$(stat_get taken_kb)" 16384
 in_range "and is not free" $((before - $(free_kb))) 15000 22000
 is "the default rate is 16 MiB" "$(knob print_rate_kb)" 16384
 rmmod tbtf
-in_range "unloaded, it is free again" $((before - $(free_kb))) -3000 1500
+in_range "unloaded, it is free again" $((before - $(free_kb))) -20000 1500
 
 # --- while it runs ---------------------------------------------------------------
 
@@ -115,7 +118,7 @@ while [ $i -lt 50 ]; do
 	i=$((i + 1))
 done
 is "taken and given back fifty times" $i 50
-in_range "nothing is lost" $((before - $(free_kb))) -3000 1000
+in_range "nothing is lost" $((before - $(free_kb))) -20000 1000
 check "the books are right" adds_up
 
 rmmod tbtf
@@ -128,6 +131,6 @@ while [ $i -lt 5 ]; do
 	i=$((i + 1))
 done
 is "loaded and unloaded with a reserve" $i 5
-in_range "nothing is lost by that" $((before - $(free_kb))) -3000 1200
+in_range "nothing is lost by that" $((before - $(free_kb))) -20000 1200
 
 finish
