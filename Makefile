@@ -246,7 +246,7 @@ PACKAGES := gcc libc6-dev make kmod cpio xz-utils perl pkg-config sparse groff-b
 	e2fsprogs qemu-system-x86 linux-headers-cloud-amd64 linux-source-6.1 pahole \
 	clang bpftool libbpf-dev libelf-dev zlib1g-dev libncurses-dev tmux lz4 procps nbdkit \
 	nbd-client libsystemd-dev libjson-c-dev libnl-genl-3-dev libinih-dev libssl-dev \
-	libnbd-bin qemu-utils fio openssl
+	libnbd-bin qemu-utils fio openssl libclang-rt-dev
 
 # For a kernel of another release: its root needs mmdebstrap.
 KERNEL_PACKAGES := mmdebstrap
