@@ -283,16 +283,11 @@ int tbtf_lastresort_set(unsigned int kb)
 
 /* --- handing out ---------------------------------------------------------------- */
 
-/* Of which list may be given; NULL: of none. */
+/* Of which list is given: the quanta go before what is left of the bridge. */
 static struct list_head *choose(struct reserve *reserve, enum tbtf_give part)
 {
-	if (part == TBTF_GIVE_BRIDGE)
-		return &reserve->small;
-	if (!list_empty(&reserve->quanta))
-		return &reserve->quanta;
-	/* What is more than the bridge's is there for want of quanta. */
-	return part == TBTF_GIVE_ALL || reserve->held_small > bridge_share(reserve) ?
-	       &reserve->small : NULL;
+	return part == TBTF_GIVE_BRIDGE || list_empty(&reserve->quanta) ? &reserve->small :
+									  &reserve->quanta;
 }
 
 /* One block for this OOM, of its nearest node that has one. */
@@ -301,7 +296,6 @@ static unsigned long give_block(const struct oom_control *oc, enum tbtf_give par
 {
 	struct zonelist *list = oc->zonelist ?: node_zonelist(numa_mem_id(), GFP_KERNEL);
 	struct zoneref *ref;
-	struct list_head *blocks;
 	unsigned long n = 0;
 	struct page *page;
 	int nid;
@@ -312,9 +306,8 @@ static unsigned long give_block(const struct oom_control *oc, enum tbtf_give par
 		if ((oc->nodemask && !node_isset(nid, *oc->nodemask)) ||
 		    !node_isset(nid, current->mems_allowed))
 			continue;
-		blocks = choose(&reserves[nid], part);
-		if (blocks)
-			n = pop(&reserves[nid], blocks, gfp_zone(oc->gfp_mask), &page);
+		n = pop(&reserves[nid], choose(&reserves[nid], part), gfp_zone(oc->gfp_mask),
+			&page);
 	}
 	spin_unlock(&reserve_lock);
 	if (n) {

@@ -271,7 +271,6 @@ void tbtf_wait_in_fault(struct tbtf_episode *ep, struct mem_cgroup *memcg);
 /* lastresort.c: the reserve, and what there is to be told of the economy */
 enum tbtf_give {
 	TBTF_GIVE_BRIDGE,		/* more is on its way: for those it needs */
-	TBTF_GIVE_PRINT,		/* all but the bridge */
 	TBTF_GIVE_ALL,			/* nobody is left who would bring more */
 };
 
