@@ -103,6 +103,24 @@ is()
 	fi
 }
 
+# one_line NAME CODE REGEX COMMAND...: that exit code, one line, and it says so.
+# What it said is in $OUT.
+one_line()
+{
+	local name="$1" code="$2" regex="$3" rc
+
+	shift 3
+	"$@" > "$OUT" 2>&1
+	rc=$?
+	if [ "$rc" = "$code" ] && [ "$(wc -l < "$OUT")" = 1 ] && grep -qE -- "$regex" "$OUT"; then
+		ok "$name"
+	else
+		not_ok "$name"
+		diag "exit code $rc, wanted $code and \"$regex\":"
+		diag "$(cat "$OUT")"
+	fi
+}
+
 # in_range NAME GOT FROM TO
 in_range()
 {

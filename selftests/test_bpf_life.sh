@@ -12,23 +12,6 @@
 PINS=/sys/fs/bpf/tbtf
 OUT=/tmp/out
 
-# one_line NAME CODE REGEX COMMAND...: that exit code, one line, and it says so
-one_line()
-{
-	local name="$1" code="$2" regex="$3" rc
-
-	shift 3
-	"$@" > "$OUT" 2>&1
-	rc=$?
-	if [ "$rc" = "$code" ] && [ "$(wc -l < "$OUT")" = 1 ] && grep -qE -- "$regex" "$OUT"; then
-		ok "$name"
-	else
-		not_ok "$name"
-		diag "exit code $rc, wanted $code and \"$regex\":"
-		diag "$(cat "$OUT")"
-	fi
-}
-
 as_nobody()
 {
 	su -s /bin/sh nobody -c "/tests/tbtf $*"

@@ -16,23 +16,6 @@ LOCKDOWN=/sys/kernel/security/lockdown
 PINS=/sys/fs/bpf/tbtf
 OUT=/tmp/out
 
-# one_line NAME CODE REGEX COMMAND...: that exit code, one line, and it says so
-one_line()
-{
-	local name="$1" code="$2" regex="$3" rc
-
-	shift 3
-	"$@" > "$OUT" 2>&1
-	rc=$?
-	if [ "$rc" = "$code" ] && [ "$(wc -l < "$OUT")" = 1 ] && grep -qE -- "$regex" "$OUT"; then
-		ok "$name"
-	else
-		not_ok "$name"
-		diag "exit code $rc, wanted $code and \"$regex\":"
-		diag "$(cat "$OUT")"
-	fi
-}
-
 fig()
 {
 	tbtf stats --prometheus | sed -n "s/^tbtf_$1 //p"
