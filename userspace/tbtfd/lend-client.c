@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -561,23 +560,6 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *da
 	return 0;
 }
 
-static void set_options(int fd)
-{
-	static const struct {
-		int level, name, value;
-	} options[] = {
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 30 },
-		{ IPPROTO_TCP, TCP_KEEPINTVL, 10 },
-		{ IPPROTO_TCP, TCP_KEEPCNT, 6 },
-	};
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
-				 sizeof(options[i].value));
-}
-
 /**
  * tbtf_lend_take() - somebody has connected to the control port
  * @lender: the lender
@@ -608,7 +590,7 @@ void tbtf_lend_take(struct tbtf_lender *lender, int fd)
 	if (lender->client_count >= CLIENTS)
 		goto refused;
 	why = "the loop has no place";
-	set_options(fd);
+	tbtf_stream_keep(fd);
 	if (lender->tls && tbtf_tls_begin(&client->stream, lender->tls, &error) < 0)
 		goto refused;
 	if (sd_event_add_io(lender->event, &client->source, fd, EPOLLIN, on_client, client) < 0)

@@ -14,7 +14,6 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +34,6 @@
  */
 #define STACK		(128U << 10)
 #define STACK_CHECKED	(1U << 20)
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static uint64_t now_ns(void)
 {
@@ -261,24 +258,6 @@ static void *conn_thread(void *arg)
 	return NULL;
 }
 
-/* A borrower that is gone without a word must not keep its place for ever. */
-static void set_options(int fd)
-{
-	static const struct {
-		int level, name, value;
-	} options[] = {
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 30 },
-		{ IPPROTO_TCP, TCP_KEEPINTVL, 10 },
-		{ IPPROTO_TCP, TCP_KEEPCNT, 6 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
-				 sizeof(options[i].value));
-}
-
 static int start_thread(struct tbtf_nbd_conn *conn)
 {
 	pthread_attr_t attr;
@@ -328,7 +307,7 @@ int tbtf_nbd_server_take(struct tbtf_nbd_server *server, int fd)
 		tbtf_stranger("%s: refused: its address is none of [peers]", conn->from);
 		goto free_it;
 	}
-	set_options(fd);
+	tbtf_stream_keep(fd);
 
 	pthread_mutex_lock(&server->lock);
 	err = server->stopping || server->conns >= NBD_CONNS ? -EUSERS : start_thread(conn);

@@ -8,12 +8,38 @@
  * somebody else's shutdown(2) of the socket.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "stream.h"
 #include "tls.h"
+
+/**
+ * tbtf_stream_keep - as a lender wants the sockets of its borrowers
+ * @fd: a connected socket
+ *
+ * One that is gone without a word must not keep its place for ever; and no answer
+ * waits for more to be said.
+ */
+void tbtf_stream_keep(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 30 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 10 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 6 },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof(options[i].value));
+}
 
 /**
  * tbtf_stream_recv - wait for some bytes

@@ -28,6 +28,7 @@ struct tbtf_stream {
 	short wait_for;
 };
 
+void tbtf_stream_keep(int fd);
 ssize_t tbtf_stream_recv(struct tbtf_stream *stream, void *buf, size_t size);
 ssize_t tbtf_stream_recv_now(struct tbtf_stream *stream, void *buf, size_t size);
 int tbtf_stream_recv_all(struct tbtf_stream *stream, void *buf, size_t size);
