@@ -12,7 +12,6 @@
  * kernel shows in sysfs, and without which it takes no new connection for it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/nbd-netlink.h>
 #include <linux/nbd.h>
 #include <netlink/genl/ctrl.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "proc.h"
 
 #define BLOCK_SIZE	4096
 
@@ -353,20 +353,12 @@ int tbtf_nbd_dead(struct tbtf_nbd *nbd, int *ret_index, size_t max)
 static int read_sysfs(int index, const char *name, char *ret, size_t size)
 {
 	char path[64];
-	ssize_t len;
-	int fd;
+	int err;
 
 	(void)snprintf(path, sizeof(path), "/sys/block/nbd%d/%s", index, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = read(fd, ret, size - 1);
-	if (len < 0)
-		len = -errno;
-	(void)close(fd);
-	if (len < 0)
-		return len;
-	ret[len] = 0;
+	err = tbtf_proc_text(path, ret, size);
+	if (err)
+		return err;
 	ret[strcspn(ret, "\n")] = 0;
 	return 0;
 }

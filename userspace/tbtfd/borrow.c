@@ -31,6 +31,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "memory.h"
+#include "proc.h"
 #include "swap.h"
 
 #define TICK_US		1000000
@@ -335,7 +336,7 @@ static bool make_room(int i, const struct tbtf_room *room)
 static void give_back(const struct tbtf_room *room)
 {
 	struct tbtf_use use[TBTF_EXTENTS];
-	int pressure = tbtf_memory_pressure(), i;
+	int pressure = tbtf_proc_pressure(), i;
 	int64_t now = now_ms();
 
 	for (i = 0; i < TBTF_EXTENTS; i++) {

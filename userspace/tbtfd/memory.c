@@ -18,11 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "memory.h"
+#include "proc.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MIN_FREE_FILE	"/proc/sys/vm/min_free_kbytes"
@@ -46,73 +46,18 @@ static void *ballast;
 static size_t ballast_len;
 static size_t ballast_wanted;
 
-/* A small file as text; allocates nothing. */
-static int read_text(const char *path, char *ret, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, ret, size - 1);
-	if (len < 0)
-		len = -errno;
-	(void)close(fd);
-	if (len < 0)
-		return len;
-	ret[len] = 0;
-	return 0;
-}
-
-static int write_text(const char *path, const char *text, int flags)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0600), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err = errno ? -errno : -EIO;
-	(void)close(fd);
-	return err;
-}
-
-/* "Name:   N kB" in a text of such lines. */
-static int field(const char *text, const char *name, uint64_t *ret)
-{
-	const char *line = text;
-	size_t len = strlen(name);
-
-	while (line) {
-		if (!strncmp(line, name, len) && line[len] == ':')
-			return sscanf(line + len + 1, "%" SCNu64, ret) == 1 ? 0 : -EPROTO;
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	return -ENOENT;
-}
-
-static int number_of(const char *path, uint64_t *ret)
-{
-	char text[32];
-	int err = read_text(path, text, sizeof(text));
-
-	if (err)
-		return err;
-	return sscanf(text, "%" SCNu64, ret) == 1 ? 0 : -EPROTO;
-}
-
 /* Locked it says it is: is nothing of it out, or able to go? */
 static int prove_locked(void)
 {
-	static char text[8192];
+	static char text[TBTF_PROC_TEXT];
 	uint64_t locked, rss, swap;
-	int err = read_text("/proc/self/status", text, sizeof(text));
+	int err = tbtf_proc_text("/proc/self/status", text, sizeof(text));
 
 	if (err) {
 		tbtf_err("cannot read /proc/self/status: %s", strerror(-err));
 		return err;
 	}
-	if (field(text, "VmLck", &locked) || field(text, "VmRSS", &rss) || field(text, "VmSwap", &swap)) {
+	if (tbtf_proc_field(text, "VmLck", &locked) || tbtf_proc_field(text, "VmRSS", &rss) || tbtf_proc_field(text, "VmSwap", &swap)) {
 		tbtf_err("/proc/self/status has no VmLck, VmRSS or VmSwap");
 		return -EPROTO;
 	}
@@ -123,20 +68,6 @@ static int prove_locked(void)
 	}
 	tbtf_debug("locked in memory: VmLck %" PRIu64 " kB, VmRSS %" PRIu64 " kB", locked, rss);
 	return 0;
-}
-
-static int unkillable(void)
-{
-	char text[16];
-	int err = write_text("/proc/self/oom_score_adj", "-1000", 0);
-
-	if (!err)
-		err = read_text("/proc/self/oom_score_adj", text, sizeof(text));
-	if (!err && strcmp(text, "-1000\n"))
-		err = -EPERM;
-	if (err)
-		tbtf_err("cannot make its oom_score_adj -1000: %s", strerror(-err));
-	return err;
 }
 
 /**
@@ -166,7 +97,12 @@ int tbtf_memory_lock(void)
 	for (size_t i = 0; i < STACK_TOUCHED; i += 4096)
 		stack[i] = 0;
 	err = prove_locked();
-	return err ? err : unkillable();
+	if (err)
+		return err;
+	err = tbtf_proc_last_to_die();
+	if (err)
+		tbtf_err("cannot make its oom_score_adj -1000: %s", strerror(-err));
+	return err;
 }
 
 /**
@@ -202,9 +138,9 @@ static int keep_before(const struct sysctl *sysctl)
 
 	if (!access(sysctl->before, F_OK))
 		return 0;
-	err = read_text(sysctl->file, text, sizeof(text));
+	err = tbtf_proc_text(sysctl->file, text, sizeof(text));
 	if (!err)
-		err = write_text(sysctl->before, text, O_CREAT | O_TRUNC);
+		err = tbtf_proc_write(sysctl->before, text, O_CREAT | O_TRUNC);
 	if (err)
 		tbtf_err("cannot keep what %s was in %s: %s", sysctl->file, sysctl->before,
 			 strerror(-err));
@@ -219,9 +155,9 @@ static int set_number(const char *file, uint64_t value)
 	int err;
 
 	(void)snprintf(text, sizeof(text), "%" PRIu64, value);
-	err = write_text(file, text, 0);
+	err = tbtf_proc_write(file, text, 0);
 	if (!err)
-		err = number_of(file, &now);
+		err = tbtf_proc_number(file, &now);
 	if (!err && now != value)
 		err = -EPERM;
 	if (err)
@@ -275,11 +211,11 @@ int tbtf_memory_restore(void)
 	char text[32];
 
 	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
-		err = read_text(sysctls[i].before, text, sizeof(text));
+		err = tbtf_proc_text(sysctls[i].before, text, sizeof(text));
 		if (err == -ENOENT)
 			continue;
 		if (!err)
-			err = write_text(sysctls[i].file, text, 0);
+			err = tbtf_proc_write(sysctls[i].file, text, 0);
 		if (!err) {
 			(void)unlink(sysctls[i].before);
 			continue;
@@ -347,34 +283,17 @@ bool tbtf_memory_ballast_held(void)
  */
 int tbtf_memory_room(struct tbtf_room *ret)
 {
-	static char text[8192];
+	static char text[TBTF_PROC_TEXT];
 	struct tbtf_room room;
-	int err = read_text("/proc/meminfo", text, sizeof(text));
+	int err = tbtf_proc_text("/proc/meminfo", text, sizeof(text));
 
 	if (!err)
-		err = field(text, "MemTotal", &room.total_kb);
+		err = tbtf_proc_field(text, "MemTotal", &room.total_kb);
 	if (!err)
-		err = field(text, "MemAvailable", &room.available_kb);
+		err = tbtf_proc_field(text, "MemAvailable", &room.available_kb);
 	if (!err)
-		err = number_of(MIN_FREE_FILE, &room.min_free_kb);
+		err = tbtf_proc_number(MIN_FREE_FILE, &room.min_free_kb);
 	if (!err)
 		*ret = room;
 	return err;
-}
-
-/**
- * tbtf_memory_pressure() - for how much of the last ten seconds somebody waited for memory
- *
- * Context: thread main; allocates nothing.
- * Return: hundredths of a percent; -1: this kernel does not say (CONFIG_PSI, psi=1).
- */
-int tbtf_memory_pressure(void)
-{
-	unsigned int whole, hundredths;
-	char text[256];
-
-	if (read_text("/proc/pressure/memory", text, sizeof(text)) ||
-	    sscanf(text, "some avg10=%u.%2u", &whole, &hundredths) != 2)
-		return -1;
-	return whole * 100 + hundredths;
 }

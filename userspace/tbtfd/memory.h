@@ -22,6 +22,5 @@ int tbtf_memory_ballast(uint64_t kb);
 void tbtf_memory_ballast_free(void);
 bool tbtf_memory_ballast_held(void);
 int tbtf_memory_room(struct tbtf_room *ret);
-int tbtf_memory_pressure(void);
 
 #endif /* _TBTFD_MEMORY_H */

@@ -8,15 +8,14 @@
  * and is not deadlocks the first time it matters.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "log.h"
+#include "proc.h"
 #include "self.h"
 
 #if defined(__has_feature)
@@ -49,24 +48,6 @@ static int failed(int err, const struct tbtf_self_error *error)
 	return 0;
 }
 
-/* The number behind "@key:" in a file of /proc. */
-static int read_number(const char *path, const char *key, uint64_t *ret)
-{
-	FILE *file = fopen(path, "re");
-	char line[256];
-	int err = -ENOENT;
-	size_t len = strlen(key);
-
-	if (!file)
-		return -errno;
-	while (err && fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, key, len) && line[len] == ':')
-			err = sscanf(line + len + 1, "%" SCNu64, ret) == 1 ? 0 : -EBADMSG;
-	}
-	(void)fclose(file);
-	return err;
-}
-
 /**
  * tbtf_self_lock() - stay in memory, whatever happens, with all that comes later
  * @error: why not, and what would help
@@ -77,6 +58,7 @@ static int read_number(const char *path, const char *key, uint64_t *ret)
 int tbtf_self_lock(struct tbtf_self_error *error)
 {
 	uint64_t locked = 0, libraries = 0;
+	char text[TBTF_PROC_TEXT];
 	int err;
 
 	/* One heap for all threads: each further one would be locked, 64 MiB of it. */
@@ -90,9 +72,11 @@ int tbtf_self_lock(struct tbtf_self_error *error)
 		return failed(err, error);
 	}
 #ifndef SANITIZED	/* they make mlockall() do nothing: their shadow has terabytes */
-	err = read_number("/proc/self/status", "VmLck", &locked);
+	err = tbtf_proc_text("/proc/self/status", text, sizeof(text));
 	if (!err)
-		err = read_number("/proc/self/status", "VmExe", &libraries);
+		err = tbtf_proc_field(text, "VmLck", &locked);
+	if (!err)
+		err = tbtf_proc_field(text, "VmExe", &libraries);
 	if (err < 0 || locked < libraries || !locked) {
 		snprintf(error->text, sizeof(error->text),
 			 "is not locked in memory though mlockall(2) says so: VmLck is %" PRIu64 " kB", locked);
@@ -101,6 +85,7 @@ int tbtf_self_lock(struct tbtf_self_error *error)
 #else
 	(void)locked;
 	(void)libraries;
+	(void)text;
 #endif
 	return 0;
 }
@@ -113,35 +98,12 @@ int tbtf_self_lock(struct tbtf_self_error *error)
  */
 int tbtf_self_last_to_die(struct tbtf_self_error *error)
 {
-	static const char wanted[] = "-1000\n";
-	char got[16] = "";
-	int fd, err = 0;
+	int err = tbtf_proc_last_to_die();
 
-	fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
-	if (fd < 0 || write(fd, wanted, strlen(wanted)) < 0)
-		err = -errno;
-	if (!err && (pread(fd, got, sizeof(got) - 1, 0) < 0 || strcmp(got, wanted)))
-		err = -EPERM;
-	if (fd >= 0)
-		(void)close(fd);
 	if (err)
 		snprintf(error->text, sizeof(error->text),
 			 "cannot set oom_score_adj to -1000: %s: it needs CAP_SYS_RESOURCE", strerror(-err));
 	return failed(err, error);
-}
-
-/* "some avg10=1.23 ..." of /proc/pressure/memory; without PSI nothing is known. */
-static unsigned int read_pressure(void)
-{
-	FILE *file = fopen("/proc/pressure/memory", "re");
-	unsigned int whole = 0, part = 0;
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "some avg10=%u.%2u", &whole, &part) != 2)
-		whole = 0;
-	(void)fclose(file);
-	return whole * 100 + part;
 }
 
 /**
@@ -152,18 +114,21 @@ static unsigned int read_pressure(void)
  */
 int tbtf_self_memory(struct tbtf_memory *ret)
 {
-	static const char path[] = "/proc/meminfo";
+	char text[TBTF_PROC_TEXT];
 	struct tbtf_memory memory;
-	int err;
+	int err, pressure;
 
-	err = read_number(path, "MemTotal", &memory.total_kb);
+	err = tbtf_proc_text("/proc/meminfo", text, sizeof(text));
 	if (!err)
-		err = read_number(path, "MemAvailable", &memory.available_kb);
+		err = tbtf_proc_field(text, "MemTotal", &memory.total_kb);
 	if (!err)
-		err = read_number(path, "SwapTotal", &memory.swap_kb);
+		err = tbtf_proc_field(text, "MemAvailable", &memory.available_kb);
+	if (!err)
+		err = tbtf_proc_field(text, "SwapTotal", &memory.swap_kb);
 	if (err < 0)
 		return err;
-	memory.pressure = read_pressure();
+	pressure = tbtf_proc_pressure();
+	memory.pressure = pressure < 0 ? 0 : pressure;
 	*ret = memory;
 	return 0;
 }
