@@ -351,6 +351,7 @@ vm_memory()
 vm_boot()
 {
 	local console=$1 verdict=$2 args=() words accel thread=${VM[thread]} n mem rc=0
+	local monitor=$VM_JOB/monitor$VM_NODE limit=$((VM[timeout] * VM_PATIENCE)) clock
 
 	accel=${VM[accel]:-$(vm_accel)}
 	[ -z "${VM[icount]}" ] || accel=tcg
@@ -366,7 +367,10 @@ vm_boot()
 		args+=(-accel "tcg,thread=${thread:-multi}" -cpu "max,-cx16")
 	fi
 	mem=$(vm_memory)
-	args+=(-m "$mem" -nodefaults -no-reboot -monitor none -display none)
+	args+=(-m "$mem" -nodefaults -no-reboot -display none)
+	rm -f "$monitor".*
+	mkfifo "$monitor.in" "$monitor.out" "$monitor.clock"
+	args+=(-chardev "pipe,id=monitor,path=$monitor" -mon "chardev=monitor,mode=readline")
 	if [ "${VM[numa]}" -gt 1 ]; then
 		# A socket for each CPU: cores of one on two nodes make the kernel warn.
 		args+=(-smp "${VM[smp]},sockets=${VM[smp]},cores=1,threads=1")
@@ -389,15 +393,26 @@ vm_boot()
 	read -ra words <<< "${VM[qopt]}"
 	args+=("${words[@]}" "${VM_ARGS[@]}")
 	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_JOB/initrd$VM_NODE"
-	       -append "console=ttyS0 loglevel=4 panic_on_warn=1 panic=-1 no_timer_check ${VM[append]}")
+	       -append "console=ttyS0 loglevel=4 panic_on_warn=1 panic=-1 no_timer_check unknown_nmi_panic ${VM[append]}")
+	# Where the time is up the guest is asked, by an NMI, where it stands: its panic
+	# says so. Whoever does not even do that is killed a little later.
+	(
+		read -r -t "$limit" _ <> "$monitor.clock"
+		touch "$monitor.late"
+		echo nmi > "$monitor.in"
+	) &
+	clock=$!
 	(
 		# The sockets of the links are named by what they are called here.
 		cd "$VM_JOB" &&
-		exec timeout --foreground -k 2 $((VM[timeout] * VM_PATIENCE)) "$QEMU" "${args[@]}"
+		exec timeout --foreground -k 2 $((limit + 5)) "$QEMU" "${args[@]}"
 	) </dev/null 2>"$VM_JOB/qemu$VM_NODE" &
 	VM_PID=$!
 	wait "$VM_PID" || rc=$?
 	VM_PID=
+	kill "$clock" 2>/dev/null
+	wait "$clock" 2>/dev/null || true
+	[ ! -e "$monitor.late" ] || rc=124
 	return "$rc"
 }
 
