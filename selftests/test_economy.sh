@@ -5,7 +5,7 @@
 #
 # Copyright (C) 2026 The tbtf authors
 #
-# vm: mem=256 timeout=120
+# vm: mem=256 smp=1 icount="shift=1,sleep=off" timeout=240
 . ./lib.sh
 
 plan 14
