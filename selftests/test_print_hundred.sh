@@ -51,10 +51,11 @@ check "outcomes sum to episodes" books_balance
 check "something was printed in each" test "$(stat_since printed_kb)" -ge $((n * 256))
 is "it is there again" "$(held)" 32768
 check "the reserve's books are right" adds_up
-in_range "nothing is lost" $((before - $(free_kb))) -2000 1000
+# (More may be free: what was short has drained the lists of each CPU, and caches.)
+in_range "nothing is lost" $((before - $(free_kb))) -12000 1000
 knob reserve_kb 0
 is "what is given back is all" "$(held)" 0
 check "the reserve's books are right" adds_up
-in_range "nothing is lost" $((before + 32768 - $(free_kb))) -2000 1500
+in_range "nothing is lost" $((before + 32768 - $(free_kb))) -12000 1500
 
 finish
