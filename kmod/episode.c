@@ -25,7 +25,6 @@
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/notifier.h>
-#include <linux/panic.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -248,76 +247,20 @@ static bool wait_or_fail(struct tbtf_episode *ep, const struct oom_control *oc)
 }
 
 /*
- * All in one line, which is what is left of it: a console, or what pstore keeps.
- * What would have been needed is what was consumed beyond what was brought.
- */
-static void crash(const struct tbtf_episode *ep, struct task_struct *p)
-{
-	unsigned int i, n = min_t(unsigned int, ep->kills, TBTF_VICTIMS_TOLD);
-	u64 burn = ep->burn_kb, print = min(burn, ep->print_kb), granted = ep->steal.granted_kb;
-	struct tbtf_size size;
-	char victims[TBTF_VICTIMS_TOLD * (TASK_COMM_LEN + 2) + 1] = "";
-	int len = 0;
-
-	for (i = ep->kills - n; i < ep->kills; i++)
-		len += scnprintf(victims + len, sizeof(victims) - len, "%s%s", len ? ", " : "",
-				 ep->victims[i % TBTF_VICTIMS_TOLD]);
-	tbtf_size_of(p, &size);
-	panic("tbtf: episode %llu: memory is exhausted, %d (%s) has outlived all others; it has %llukB; killed for it: %u, %llukB%s%s%s; stolen %llukB, printed %llukB; consumed up to %llukB/s, of it %llukB/s brought or printed: %llukB/s more were needed; reboot %s\n",
-	      ep->id, task_tgid_nr(p), p->comm, pages_to_kb(size.size), ep->kills,
-	      ep->freed_kb, n ? " (last: " : "", victims, n ? ")" : "", granted,
-	      pages_to_kb(ep->printed), burn, print, burn - print,
-	      panic_timeout ? "follows" : "by hand");
-}
-
-/*
  * The end of the ladder. True: the round ends here, with *ret_progress; false:
  * the kernel is to do what it wanted.
  */
 static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
 		      bool *ret_progress)
 {
-	unsigned int waited_ms = tbtf_ladder_waited_ms(ep);
-	enum tbtf_outcome before = ep->outcome, outcome;
-	bool unkillable = !oc->chosen, waited = ep->waiting;
-	bool panics;
-
-	outcome = tbtf_ladder_end(ep, fragmented(oc), unkillable);
-	if (outcome == TBTF_OUTCOME_FAILED) {
-		if (before != TBTF_OUTCOME_FAILED) {
-			tbtf_tell(exhausted, ep, oc, TBTF_OUTCOME_FAILED, waited_ms);
-			pr_warn("episode %llu: exhausted: %s: order-%d allocation of %d (%s) fails after %ums, as others will\n",
-				ep->id, scope_name(ep, oc), oc->order, task_tgid_nr(current),
-				current->comm, waited_ms);
-		}
-		tbtf_stat_inc(failed_allocations);
-		tbtf_tell(round_end, ep, oc, TBTF_ROUND_FAILS);
-		/* A page fault comes back at once, whatever it is told. */
-		wait_or_fail(ep, oc);
-		*ret_progress = oc->gfp_mask & __GFP_NOFAIL;
-		return true;
+	if (tbtf_crash(ep, oc, p, fragmented(oc), scope_name(ep, oc)) != TBTF_OUTCOME_FAILED) {
+		final_kill = true;
+		return false;
 	}
-
-	panics = outcome == TBTF_OUTCOME_PANICKED;
-	if (waited)
-		tbtf_tell(rung_end, ep, jiffies - ep->waiting_since, outcome);
-	tbtf_tell(exhausted, ep, oc, outcome, waited_ms);
-	pr_err("episode %llu: exhausted: %s: %d (%s) has outlived all: %u killed for it, %llukB, then %ums without anybody to kill; %s\n",
-	       ep->id, scope_name(ep, oc), task_tgid_nr(p), p->comm, ep->kills, ep->freed_kb,
-	       waited_ms, oc->memcg ? "on_exhausted_memcg=kill: the kernel kills it" :
-	       !panics ? "on_exhausted=kill: the kernel kills it" :
-	       unkillable ? "it has oom_score_adj -1000: panic" : "on_exhausted=panic");
-	if (panics) {
-		/* 0 would be a machine that hangs there for good. */
-		if (!panic_timeout)
-			panic_timeout = tbtf_knob(panic_reboot_s);
-		crash(ep, p);
-	}
-	tbtf_stat_inc(died_exhausted);
-	tbtf_tell(round_end, ep, oc, TBTF_ROUND_EXHAUSTED);
-	tbtf_event_doomed(p, TBTF_DEATH_EXHAUSTED);
-	final_kill = true;
-	return false;
+	/* A page fault comes back at once, whatever it is told. */
+	wait_or_fail(ep, oc);
+	*ret_progress = oc->gfp_mask & __GFP_NOFAIL;
+	return true;
 }
 
 /*

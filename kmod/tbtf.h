@@ -246,6 +246,10 @@ bool tbtf_steal_used_up(const struct tbtf_episode *ep, const struct oom_control 
 bool tbtf_steal_never_swaps(struct mem_cgroup *memcg);
 void tbtf_steal_setup(void);
 
+/* crash.c: rung four */
+enum tbtf_outcome tbtf_crash(struct tbtf_episode *ep, const struct oom_control *oc,
+			     struct task_struct *p, bool fragmented, const char *scope);
+
 /* leaving.c: victims whose memory is on its way */
 void tbtf_leaving_note(struct task_struct *victim, struct mem_cgroup *memcg);
 bool tbtf_leaving(const struct mem_cgroup *memcg);
