@@ -38,6 +38,10 @@ fits()
 	return $bad
 }
 
+# Where a zone is fragmented the kernel raises its watermarks for a while, by 2 MB
+# here: on such a machine that is what decides whether something fits.
+echo 0 > /proc/sys/vm/watermark_boost_factor
+
 # --- what fits without the module -----------------------------------------------
 
 in_range "memory in kB" "$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)" 50000 65536
@@ -49,7 +53,9 @@ is "and nobody is killed" "$(kills)" "$was"
 # --- with a reserve, and nobody protected -----------------------------------------
 
 check_not "a reserve of half the machine: refused" tbtf_loads reserve_kb=32768
-check "of 6 MiB: loaded" tbtf_loads reserve_kb=6144 print_rate_kb=1000000
+# What load has freed may still be on the lists of each CPU, whence it is not taken;
+# newer kernels let them shrink within seconds.
+check "of 6 MiB: loaded" wait_for 'tbtf_loads reserve_kb=6144 print_rate_kb=1000000' 20
 [ -e $TBTF ] || finish
 is "held" "$(held)" 6144
 was=$(kills)
