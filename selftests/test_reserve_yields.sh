@@ -94,7 +94,7 @@ done
 # The kernel would have panicked: nobody is there that it may kill.
 stat_mark
 was=$(kills)
-hog_start load -s $((size - 4000)) -a -1000
+hog_start load -s $((size - 3000)) -a -1000
 hog_tell load grow 2M
 check "nobody may be killed, and the machine stands" wait_for '[ "$(hog_get load done)" = 1 ]' 20
 check "the reserve gave way" test "$(stat_since yielded_kb)" -gt 0
