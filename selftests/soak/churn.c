@@ -7,10 +7,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -59,7 +61,7 @@ void switch_step(void)
 	};
 	const char *knob = NULL;
 	char line[256];
-	int err;
+	int err, words;
 
 	AT("switch: rests");
 	tu_nap_ms(500 + below(2000));
@@ -82,9 +84,19 @@ void switch_step(void)
 		MUST(!err, "unload: %d", err);
 		tu_nap_ms(below(300));
 		AT("switch: loads");
-		snprintf(line, sizeof(line), SOAK_PARAMS "%s", params[below(6)]);
+		words = snprintf(line, sizeof(line), SOAK_PARAMS "%s", params[below(6)]);
+		if (one_in(2)) {
+			/* A reserve that is not to be had keeps it from loading. */
+			snprintf(line + words, sizeof(line) - words, " reserve_kb=4096");
+			if (soak_load(line))
+				line[words] = '\0';
+			else
+				words = 0;
+		}
 		/* There may be no memory for it just now. */
-		TU_WAIT_FOR((err = soak_load(line)) != -ENOMEM, 60000);
+		err = 0;
+		if (words)
+			TU_WAIT_FOR((err = soak_load(line)) != -ENOMEM, 60000);
 		MUST(!err, "load: %d", err);
 		count(&soak->seen.reloads);
 	}
@@ -116,6 +128,9 @@ void knob_step(void)
 		{ "ladder_deadline_ms", { "0", "100", "800", "3000" } },
 		{ "on_exhausted_memcg", { "kill", "wait" } },
 		{ "panic_reboot_s", { "0", "10" } },
+		/* ENOMEM: so much is not to be had just now, and all is as it was. */
+		{ "reserve_kb", { "0", "1024", "4096", "16384" } },
+		{ "print_rate_kb", { "0", "4096", "1000000" } },
 	};
 	static const char *const bad[] = { " ", "-1", "x", "99999999999", "uniform weighted" };
 	char was[64], is[64];
@@ -196,6 +211,7 @@ void read_step(void)
 	AT("read: sysfs");
 	read_all(TU_SYSFS);
 	read_all(TU_SYSFS "/stats");
+	read_all(TU_SYSFS "/economy");
 	count(&soak->seen.reads);
 	AT("read: somebody");
 	pid = anyone();
@@ -213,6 +229,88 @@ void read_step(void)
 	}
 	AT("read: rests");
 	tu_nap_ms(below(200));
+}
+
+/* --- a helper ------------------------------------------------------------------ */
+
+/* Be the helper for so long, and answer as it comes: also what is no answer, or a lie. */
+static void be_helper(int fd, int ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	long long until = tu_now_ms() + ms;
+	struct tbtf_request req;
+	struct tbtf_answer a;
+	int what, n;
+
+	while (tu_now_ms() < until && poll(&poll_fd, 1, 100) >= 0) {
+		if (!(poll_fd.revents & POLLIN))
+			continue;
+		n = read(fd, &req, sizeof(req)) < 0 ? -errno : 0;
+		/* EAGAIN: that episode is over. */
+		MUST(!n || n == -EAGAIN, "request: %d", n);
+		if (n)
+			continue;
+		count(&soak->seen.requests);
+		MUST(req.id && req.wanted_kb && req.rung == TBTF_RUNG_STEAL, "request of rung %u",
+		     req.rung);
+		what = below(5);
+		if (what == 4)
+			continue;	/* not a word */
+		a = (struct tbtf_answer){
+			.id = req.id, .granted_kb = what == 1 ? req.wanted_kb : 0,
+			.result = what == 1 ? TBTF_ANSWER_GRANTED :
+				  what == 2 ? TBTF_ANSWER_PENDING : TBTF_ANSWER_REFUSED,
+		};
+		if (what == 3)
+			tu_nap_ms(below(300));
+		n = ioctl(fd, TBTF_IOC_ANSWER, &a) ? -errno : 0;
+		MUST(!n || n == -ESRCH, "answer %u: %d", a.result, n);
+	}
+}
+
+/* One that leaves, or dies in the middle of it; also as a child that others outlive. */
+void helper_step(void)
+{
+	struct tbtf_helper helper = { .rungs = TBTF_RUNG_STEAL };
+	int fd, err, ms = below(2000);
+	pid_t pid = -1;
+
+	AT("helper: rests");
+	tu_nap_ms(below(1000));
+	if (soak->phase != SOAK_WORK)
+		return;
+	AT("helper: opens");
+	fd = open("/dev/tbtf", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0) {
+		MUST(gone(-errno), "/dev/tbtf: %d", -errno);
+		return;
+	}
+	tu_cg_make(SOAK_CG "/helper");
+	if (one_in(2)) {
+		pid = soak_fork(SOAK_CG "/helper");
+		if (pid < 0)
+			goto out;
+	}
+	if (pid > 0) {
+		AT("helper: has a child be it");
+		tu_nap_ms(below(ms + 1));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		goto out;	/* the file is open still, and nobody's */
+	}
+	err = ioctl(fd, TBTF_IOC_HELPER, &helper) ? -errno : 0;
+	/* EBUSY: the last one is not quite gone. ENOSPC: max_marks. */
+	MUST(!err || err == -EBUSY || err == -ENOSPC || gone(err), "helper: %d", err);
+	if (!err) {
+		AT("helper: is it");
+		count(&soak->seen.helpers);
+		be_helper(fd, ms);
+	}
+	if (!pid)
+		for (;;)
+			pause();
+out:
+	close(fd);
 }
 
 /* --- processes ------------------------------------------------------------- */

@@ -41,7 +41,7 @@ static const struct {
 	{ "family-1", family_step }, { "family-2", family_step }, { "family-3", family_step },
 	{ "global", global_step }, { "fork-1", fork_step }, { "fork-2", fork_step },
 	{ "mark", mark_step }, { "cgroup", cgroup_step }, { "knob", knob_step },
-	{ "read", read_step }, { "switch", switch_step },
+	{ "read", read_step }, { "switch", switch_step }, { "helper", helper_step },
 };
 
 #define HOME		SOAK_CG "/workers"
@@ -201,10 +201,11 @@ static void progress(void)
 {
 	struct seen *s = &soak->seen;
 
-	printf("# t=%lld families %ld (%ld calm, %ld given up), killed %ld, survived %ld, exhausted %ld, waited %ld, global %ld (%ld survived), forks %ld, execs %ld, marks %ld, cgroups %ld, knobs %ld, reads %ld, previews %ld, switches %ld, reloads %ld\n",
+	printf("# t=%lld families %ld (%ld calm, %ld given up), killed %ld, survived %ld, exhausted %ld, waited %ld, global %ld (%ld survived), forks %ld, execs %ld, marks %ld, cgroups %ld, knobs %ld, reads %ld, previews %ld, switches %ld, reloads %ld, helpers %ld, requests %ld\n",
 	       (tu_now_ms() - began) / 1000, s->families, s->calm, s->gave_up, s->killed,
 	       s->survived, s->exhausted, s->waited, s->globals, s->global_survived, s->forks, s->execs,
-	       s->marks, s->cgroups, s->knobs, s->reads, s->previews, s->switches, s->reloads);
+	       s->marks, s->cgroups, s->knobs, s->reads, s->previews, s->switches, s->reloads,
+	       s->helpers, s->requests);
 	fflush(stdout);
 }
 
@@ -360,6 +361,7 @@ static int one_cycle(int cycle)
 	must(!clear(), &wrong_books, "what was made cannot be removed", 1, 0);
 	check_marks();
 	if (soak->still) {
+		must(!tu_knob_set("reserve_kb", "0"), &wrong_books, "reserve_kb", 1, 0);
 		check_leak(cycle);
 		return 0;
 	}
@@ -379,7 +381,7 @@ static bool all_seen(void)
 
 	return s->families && s->calm && s->killed && s->survived && s->globals && s->forks &&
 	       s->execs && s->marks && s->cgroups && s->knobs && s->reads && s->previews &&
-	       s->switches && (s->reloads || soak->still);
+	       s->switches && (s->reloads || soak->still) && s->helpers;
 }
 
 /* On a slow host it goes on until all of it was seen. */

@@ -45,6 +45,7 @@ struct seen {
 	volatile long waited;		/* and were saved by a higher limit */
 	volatile long globals, global_survived;
 	volatile long forks, execs, marks, cgroups, knobs, switches, reloads, reads, previews;
+	volatile long helpers, requests;
 };
 
 struct soak {
@@ -123,6 +124,7 @@ void mark_step(void);
 void cgroup_step(void);
 void knob_step(void);
 void read_step(void);
+void helper_step(void);
 void switch_step(void);			/* and reload */
 
 int soak_load(const char *params);	/* churn.c: insert the module */
