@@ -266,6 +266,10 @@ nothing_left()
 	if grep -E '\[tbtf\]' /proc/kallsyms; then
 		return 1
 	fi
+	# The rescuer of its workqueue.
+	if grep -x tbtf_reserve /proc/[0-9]*/comm 2>/dev/null; then
+		return 1
+	fi
 	# 22 is EINVAL: the option is unknown.
 	hog_start asks -s 1M -m 2>/dev/null && return 1
 	[ "$(hog_get asks err)" = 22 ]

@@ -7,15 +7,17 @@
 #
 # refuse.ko lets a function of the kernel fail where tbtf calls it, one call a
 # load, until a load gets by without one: so every error path of tbtf_init() is
-# gone through, also those that no shortage of memory reaches. What is refused
+# gone through, also those that no shortage of memory reaches, each with a reserve
+# of some size already taken. What is refused
 # for want of memory is in test_fault_load.c, which needs the debug kernel; what
 # somebody else has taken, in test_load_failure.sh.
 #
-# vm: mem=256 smp=1 module=no icount="shift=0,sleep=off" timeout=240 append=slab_nomerge
+# vm: mem=256 smp=1 module=no icount="shift=0,sleep=off" timeout=400 append=slab_nomerge
 # vm-allow: tbtf: .* not loading
 . ./lib.sh
 
 REFUSE=/sys/module/refuse/parameters
+RESERVE=16384
 
 # refused FUNC[|FUNC] RET WHY FAILURES [QUIET]: each call of tbtf's to that function
 # gives RET. So often, or "+" and more often, it does not load then, for the
@@ -29,7 +31,7 @@ refused()
 
 	for func in $(echo "$names" | tr '|' ' '); do
 		insmod "$EXTRA/refuse.ko" "func=$func" "ret=$ret" 2>/dev/null || continue
-		tbtf_loads && rmmod tbtf
+		tbtf_loads reserve_kb=$RESERVE && rmmod tbtf
 		calls=$(cat $REFUSE/calls)
 		[ "$calls" = 0 ] || break
 		rmmod refuse
@@ -43,7 +45,7 @@ refused()
 	for n in $(seq 1 $((calls + 1))); do
 		echo "$n" > $REFUSE/nth
 		log_mark
-		if tbtf_loads; then
+		if tbtf_loads reserve_kb=$RESERVE; then
 			if [ "$n" -le "$calls" ] && ! says_so; then
 				[ "$quiet" -gt 0 ] || mute="$mute $n"
 				quiet=$((quiet - 1))
@@ -76,15 +78,22 @@ says_so()
 	log_has 'tbtf: .*(done without|see features|no memory.tbtf files)'
 }
 
-plan 49
+plan 60
 
 cg_make m memory.max=40M memory.swap.max=0
 check "there is nothing at first" nothing_left
+# What one load takes and does not give back is to be seen, whatever else moves.
+check "it loads with a reserve" tbtf_loads reserve_kb=$RESERVE
+is "and holds it" "$(cat $TBTF/reserve_held_kb)" $RESERVE
+rmmod tbtf
+free=$(free_kb)
 
 # Tables: of episodes, of the reserve, of marks, the pool of records of cgroups, the directory.
 # (One record more is asked for than the pool has room for.)
 NOMEM="Cannot allocate memory"
 refused "kvmalloc_node|__kvmalloc_node_noprof" 0 "$NOMEM" 2
+refused "alloc_workqueue|alloc_workqueue_noprof" 0 "$NOMEM" 1
+refused "__kmalloc|__kmalloc_noprof" 0 "$NOMEM" 1
 refused "kmem_cache_create|__kmem_cache_create_args" 0 "$NOMEM" 1
 refused "kmalloc_trace|kmem_cache_alloc_trace|__kmalloc_cache_noprof" 0 "$NOMEM" +2 1
 
@@ -111,6 +120,10 @@ check_not "a hook that is not entered: it does not load" tbtf_loads
 check "and says so" log_has "tbtf: security_task_prctl is hooked, but the hook is not entered .*not loading"
 check "and nothing is left" nothing_left
 rmmod rival
+# Pages that are nobody's, no checker finds.
+now=$(free_kb)
+diag "free: $free kB before, $now kB now"
+check "the reserve has come back from each of them" [ $((now + RESERVE / 2)) -gt "$free" ]
 check "without the obstacle it loads" tbtf_loads
 
 finish
