@@ -21,7 +21,7 @@
 static void crash(const struct tbtf_episode *ep, struct task_struct *p)
 {
 	unsigned int i, n = min_t(unsigned int, ep->kills, TBTF_VICTIMS_TOLD);
-	u64 burn = ep->burn_kb, print = min(burn, ep->print_kb), granted = ep->steal.granted_kb;
+	u64 burn = ep->burn_kb, print = min(burn, ep->print_kb);
 	struct tbtf_size size;
 	char victims[TBTF_VICTIMS_TOLD * (TASK_COMM_LEN + 2) + 1] = "";
 	int len = 0;
@@ -32,8 +32,9 @@ static void crash(const struct tbtf_episode *ep, struct task_struct *p)
 	tbtf_size_of(p, &size);
 	panic("tbtf: episode %llu: memory is exhausted, %d (%s) has outlived all others; it has %llukB; killed for it: %u, %llukB%s%s%s; stolen %llukB, printed %llukB; consumed up to %llukB/s, of it %llukB/s brought or printed: %llukB/s more were needed; reboot %s\n",
 	      ep->id, task_tgid_nr(p), p->comm, pages_to_kb(size.size), ep->kills,
-	      ep->freed_kb, n ? " (last: " : "", victims, n ? ")" : "", granted,
-	      pages_to_kb(ep->printed), burn, print, burn - print,
+	      ep->freed_kb, n ? " (last: " : "", victims, n ? ")" : "",
+	      ep->steal.brought_kb, pages_to_kb(ep->printed) + ep->print.brought_kb, burn, print,
+	      burn - print,
 	      panic_timeout ? "follows" : "by hand");
 }
 
@@ -72,7 +73,7 @@ enum tbtf_outcome tbtf_crash(struct tbtf_episode *ep, const struct oom_control *
 
 	panics = outcome == TBTF_OUTCOME_PANICKED;
 	if (waited)
-		tbtf_tell(rung_end, ep, jiffies - ep->waiting_since, outcome);
+		tbtf_tell(rung_end, ep, ep->rung, jiffies - ep->rung_since, outcome);
 	tbtf_tell(exhausted, ep, oc, outcome, waited_ms);
 	pr_err("episode %llu: exhausted: %s: %d (%s) has outlived all: %u killed for it, %llukB, then %ums without anybody to kill; %s\n",
 	       ep->id, scope, task_tgid_nr(p), p->comm, ep->kills, ep->freed_kb, waited_ms,

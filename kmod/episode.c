@@ -13,8 +13,8 @@
  *
  *	sacrifice	somebody smaller dies instead
  *	steal		memory of other nodes
- *	print		memory that was held in reserve
- *	exhausted	nobody is left, and ladder_deadline_ms has passed
+ *	print		memory that was not there: the helper's, or held in reserve
+ *	crash		nobody is left, and ladder_deadline_ms has passed
  *
  * All of it runs under oom_lock, which is dropped for every wait, so that an
  * OOM of another scope is not held up.
@@ -134,8 +134,9 @@ void tbtf_episode_ended(struct tbtf_episode *ep)
 
 	lockdep_assert_held(&episode_lock);
 	tbtf_helper_withdraw(&ep->steal);
+	tbtf_helper_withdraw(&ep->print);
 	if (ep->waiting)
-		tbtf_tell(rung_end, ep, ep->last - ep->waiting_since, ep->outcome);
+		tbtf_tell(rung_end, ep, ep->rung, ep->last - ep->rung_since, ep->outcome);
 	tbtf_tell(episode_end, ep);
 	tbtf_stat_add(stats[ep->outcome], 1);
 }
@@ -264,8 +265,8 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 }
 
 /*
- * Rung three, as far as it is the kernel's: out of the reserve, where the rung on
- * which the episode waits has a claim on it. True: there is memory, to be tried again.
+ * Out of the reserve, where the rung has a claim on it: as the bridge while the helper
+ * is at it, or all. True: there is memory, to be tried again.
  */
 static bool print(struct tbtf_episode *ep, const struct oom_control *oc)
 {
@@ -274,9 +275,8 @@ static bool print(struct tbtf_episode *ep, const struct oom_control *oc)
 
 	if (ep->rung == TBTF_RUNG_NONE)
 		return false;
-	pages = tbtf_lastresort_give(ep, oc, ep->rung == TBTF_RUNG_STEAL ? TBTF_GIVE_BRIDGE :
-				     TBTF_GIVE_ALL);
-	if (pages && ep->rung == TBTF_RUNG_PRINT) {
+	pages = tbtf_lastresort_give(ep, oc, ep->helped ? TBTF_GIVE_BRIDGE : TBTF_GIVE_ALL);
+	if (pages && !ep->helped) {
 		WRITE_ONCE(ep->given, TBTF_RUNG_PRINT);
 		if (first)
 			pr_info("episode %llu: %s: memory is printed: %llukB are left in reserve\n",
@@ -289,24 +289,36 @@ static bool print(struct tbtf_episode *ep, const struct oom_control *oc)
 enum climbed { CLIMBED_NOTHING, CLIMBED_WAITS, CLIMBED_THERE };
 
 /*
- * The rungs between sacrifice and exhaustion, in their order. Each says whether
- * memory is on its way, or there; if not, the next one is asked. @past: for the
- * last time.
+ * The rungs between sacrifice and crash, in their order. Of each is asked whether
+ * memory is on its way, or there; if not, the next one follows. @anew: the wait begins;
+ * @past: the deadline is past.
  */
 static enum climbed climb(struct tbtf_episode *ep, const struct oom_control *oc,
-			  struct task_struct *p, bool for_ever, bool past)
+			  struct task_struct *p, bool for_ever, bool anew, bool past)
 {
+	enum tbtf_rung was = ep->rung;
+	bool pieces = fragmented(oc), there;
+
+	/* Set before it is asked: the helper may look before this round is over. */
 	ep->rung = TBTF_RUNG_STEAL;
-	if (tbtf_steal(ep, oc, p, fragmented(oc), for_ever, past))
-		return print(ep, oc) ? CLIMBED_THERE : CLIMBED_WAITS;
-	ep->rung = TBTF_RUNG_PRINT;
-	if (print(ep, oc))
-		return CLIMBED_THERE;
-	/* What was printed is used up: if this ends well, it was not by that. */
-	if (ep->given == TBTF_RUNG_PRINT)
-		WRITE_ONCE(ep->given, TBTF_RUNG_NONE);
-	ep->rung = TBTF_RUNG_NONE;
-	return CLIMBED_NOTHING;
+	ep->helped = tbtf_ask(ep, TBTF_RUNG_STEAL, oc, p, pieces, for_ever);
+	if (!ep->helped) {
+		ep->rung = TBTF_RUNG_PRINT;
+		ep->helped = tbtf_ask(ep, TBTF_RUNG_PRINT, oc, p, pieces, for_ever);
+	}
+	there = print(ep, oc);
+	if (!ep->helped && !there) {
+		/* What was printed is used up: if this ends well, it was not by that. */
+		if (ep->given == TBTF_RUNG_PRINT)
+			WRITE_ONCE(ep->given, TBTF_RUNG_NONE);
+		/* Nothing but the end is next: that leaves the rung it stood on. */
+		ep->rung = past ? was : TBTF_RUNG_NONE;
+	}
+	if (ep->rung != was && !anew)
+		tbtf_tell(rung_end, ep, was, jiffies - ep->rung_since, TBTF_OUTCOME_OPEN);
+	if (ep->rung != was)
+		ep->rung_since = jiffies;
+	return there ? CLIMBED_THERE : ep->helped ? CLIMBED_WAITS : CLIMBED_NOTHING;
 }
 
 /*
@@ -316,9 +328,10 @@ static enum climbed climb(struct tbtf_episode *ep, const struct oom_control *oc,
 static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct task_struct *p,
 		     enum tbtf_futile futile, bool *ret_progress)
 {
-	unsigned long since = ep->waiting_since, last = ep->last;
-	bool waits = tbtf_wait_for_ever(oc), waited, past;
+	unsigned long since = ep->rung_since, last = ep->last;
+	bool waits = tbtf_wait_for_ever(oc), waited, past, anew;
 	enum climbed climbed;
+	enum tbtf_rung used_up, was = ep->rung;
 
 	tbtf_stat_inc(killless);
 	if (is_sysrq(oc)) {
@@ -333,14 +346,17 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	/* So many scopes are stuck that there is no ladder for this one. */
 	if (ep->scope == TBTF_SCOPE_SHARED && !waits)
 		return exhausted(ep, oc, p, ret_progress);
-	if (ep->waiting && tbtf_steal_used_up(ep, oc)) {
-		tbtf_tell(rung_end, ep, jiffies - since, TBTF_OUTCOME_STOLEN);
+	used_up = ep->waiting ? tbtf_ask_used_up_of(ep, oc) : TBTF_RUNG_NONE;
+	if (used_up) {
+		tbtf_tell(rung_end, ep, ep->rung, jiffies - since, used_up == TBTF_RUNG_STEAL ?
+			  TBTF_OUTCOME_STOLEN : TBTF_OUTCOME_PRINTED);
 		tbtf_ladder_used_up(ep);
 	}
 	waited = ep->waiting;
-	if (tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc))) {
+	anew = tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc));
+	if (anew) {
 		if (waited)
-			tbtf_tell(rung_end, ep, last - since, tbtf_ladder_outcome(ep));
+			tbtf_tell(rung_end, ep, was, last - since, tbtf_ladder_outcome(ep));
 		pr_info_ratelimited("episode %llu: %s: %s for %d (%s) after %u kills: waits %s\n",
 				    ep->id, scope_name(ep, oc), futile_names[futile],
 				    task_tgid_nr(p), p->comm, ep->kills,
@@ -352,7 +368,7 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	tbtf_tell(killless, ep, oc, futile);
 
 	past = !waits && tbtf_ladder_past_deadline(ep);
-	climbed = climb(ep, oc, p, waits, past);
+	climbed = climb(ep, oc, p, waits, anew, past);
 	if (climbed == CLIMBED_NOTHING && past)
 		return exhausted(ep, oc, p, ret_progress);
 	tbtf_tell(round_end, ep, oc,
@@ -582,7 +598,7 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	} else if (found) {
 		record(ep, oc, &choice, avail, dry);
 		if (ep->waiting)
-			tbtf_tell(rung_end, ep, jiffies - ep->waiting_since,
+			tbtf_tell(rung_end, ep, ep->rung, jiffies - ep->rung_since,
 				  TBTF_OUTCOME_SACRIFICED);
 		tbtf_ladder_sacrificed(ep);
 		tbtf_tell(round_end, ep, oc, dry ? TBTF_ROUND_DRY : TBTF_ROUND_SACRIFICED);

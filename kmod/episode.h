@@ -49,7 +49,8 @@ struct tbtf_ask {
 	u64 asked_ns;
 	u64 deadline_ns;
 	u64 wanted_kb;
-	u64 granted_kb;			/* 0: nothing yet, in this episode */
+	u64 granted_kb;			/* at last; 0: nothing yet, in this episode */
+	u64 brought_kb;			/* by all grants of it */
 	unsigned long since;		/* jiffies: asked, or over */
 	unsigned long capacity;		/* O: pages that the scope could have, when asked */
 	struct tbtf_event_who whom;	/* protected then */
@@ -86,11 +87,13 @@ struct tbtf_episode {
 	unsigned long decided;		/* O: jiffies of the last decision past rung one */
 	int decided_seq;		/* O: wake_seq at that time */
 	unsigned long decided_avail;	/* O: pages available at that time */
-	enum tbtf_rung rung;		/* O: on which it waits */
+	enum tbtf_rung rung;		/* O: on which it waits, since: */
+	unsigned long rung_since;	/* O: jiffies */
+	bool helped;			/* O: for the helper; the reserve is the bridge */
 	enum tbtf_rung given;		/* A: which has brought memory last, and for all it knows
 					 * there still is some of it
 					 */
-	struct tbtf_ask steal;
+	struct tbtf_ask steal, print;
 	atomic_t naps;
 	struct task_struct *prober;	/* A: who tries next, of who nap in a fault; compared */
 
@@ -137,7 +140,7 @@ enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool
 bool tbtf_ladder_past_deadline(const struct tbtf_episode *ep);
 bool tbtf_ladder_decided(const struct tbtf_episode *ep, int seq, bool for_ever);
 unsigned int tbtf_ladder_waited_ms(const struct tbtf_episode *ep);
-unsigned long tbtf_ladder_left(const struct tbtf_episode *ep, bool for_ever);
+unsigned long tbtf_ladder_left(const struct tbtf_episode *ep, bool for_ever, bool more);
 unsigned long tbtf_ladder_nap(const struct tbtf_episode *ep, bool for_ever);
 
 void tbtf_ladder_used_up(struct tbtf_episode *ep);
@@ -151,6 +154,7 @@ void tbtf_ask_begin(struct tbtf_ask *ask, unsigned long capacity);
 void tbtf_ask_end(struct tbtf_ask *ask, enum tbtf_ask_state state);
 bool tbtf_ask_skip(struct tbtf_ask *ask, enum tbtf_skip why);
 void tbtf_ask_anew(struct tbtf_ask *ask);
+void tbtf_ask_consumed(struct tbtf_ask *ask);
 bool tbtf_ask_used_up(const struct tbtf_ask *ask, unsigned long capacity);
 u64 tbtf_ask_wanted(u64 consumed_kb, unsigned int ms, u64 protected_kb);
 

@@ -205,13 +205,14 @@ void tbtf_tell_nap(const struct tbtf_episode *ep, u64 ns, bool jiffy)
 	trace_tbtf_nap(&e);
 }
 
-void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent, enum tbtf_outcome why)
+void tbtf_tell_rung_end(const struct tbtf_episode *ep, enum tbtf_rung rung,
+			unsigned long spent, enum tbtf_outcome why)
 {
 	struct tbtf_event e = EVENT(TBTF_EVENT_RUNG_END);
 
 	fill(&e, ep, NULL);
 	e.what = why;
-	e.rung = ep->rung;
+	e.rung = rung;
 	e.ns = jiffies_to_nsecs(spent);
 	trace_tbtf_rung_end(&e);
 }
@@ -267,10 +268,22 @@ void tbtf_tell_answer(const struct tbtf_ask *ask, enum tbtf_answered what)
 void tbtf_tell_print(const struct tbtf_episode *ep, const struct oom_control *oc,
 		     enum tbtf_print what, unsigned long pages)
 {
+	/* Under oom_lock: of which episode the last was, for what, and when. */
+	static enum tbtf_print last_what;
+	static unsigned long last_told;
+	static u64 last_id;
 	struct tbtf_event e = EVENT(TBTF_EVENT_PRINT);
 
 	fill(&e, ep, oc);
 	e.what = what;
+	if (last_what == what && last_id == e.episode &&
+	    time_before(jiffies, last_told + msecs_to_jiffies(TBTF_TELL_PRINT_MS))) {
+		e.flags = TBTF_EVENT_MORE;
+	} else {
+		last_what = what;
+		last_id = e.episode;
+		last_told = jiffies;
+	}
 	e.worth_kb = pages_to_kb(pages);
 	trace_tbtf_print(&e);
 }

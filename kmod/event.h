@@ -37,8 +37,8 @@ void tbtf_tell_sacrifice(const struct tbtf_episode *ep, const struct oom_control
 void tbtf_tell_killless(const struct tbtf_episode *ep, const struct oom_control *oc,
 			enum tbtf_futile futile);
 void tbtf_tell_nap(const struct tbtf_episode *ep, u64 ns, bool jiffy);
-void tbtf_tell_rung_end(const struct tbtf_episode *ep, unsigned long spent,
-			enum tbtf_outcome why);
+void tbtf_tell_rung_end(const struct tbtf_episode *ep, enum tbtf_rung rung,
+			unsigned long spent, enum tbtf_outcome why);
 void tbtf_tell_exhausted(const struct tbtf_episode *ep, const struct oom_control *oc,
 			 enum tbtf_outcome outcome, unsigned int waited_ms);
 void tbtf_tell_died(struct task_struct *task);

@@ -94,8 +94,9 @@ bool tbtf_helper_ask(struct tbtf_ask *ask, unsigned long capacity)
 		return false;
 	tbtf_stat_inc(requests);
 	wake_up_interruptible(&helper_queue);
-	pr_info_ratelimited("episode %llu: asks the helper for %llukB for %d (%s)\n",
-			    ask->episode->id, ask->wanted_kb, ask->whom.pid, ask->whom.comm);
+	pr_info_ratelimited("episode %llu: asks the helper %s %llukB for %d (%s)\n",
+			    ask->episode->id, ask->rung == TBTF_RUNG_STEAL ? "for" : "to print",
+			    ask->wanted_kb, ask->whom.pid, ask->whom.comm);
 	return true;
 }
 
@@ -435,6 +436,7 @@ long tbtf_helper_answer(const struct file *file, struct tbtf_answer __user *uarg
 {
 	struct tbtf_answer args;
 	struct tbtf_ask *ask;
+	enum tbtf_rung rung = TBTF_RUNG_NONE;
 	u64 episode = 0, ms = 0;
 	bool granted;
 	long err = 0;
@@ -459,9 +461,11 @@ long tbtf_helper_answer(const struct file *file, struct tbtf_answer __user *uarg
 		tbtf_tell(answer, ask, TBTF_ANSWERED_PENDING);
 	} else {
 		episode = ask->episode->id;
+		rung = ask->rung;
 		ms = div_u64(ktime_get_ns() - ask->asked_ns, NSEC_PER_MSEC);
 		if (granted) {
 			ask->granted_kb = args.granted_kb;
+			ask->brought_kb += args.granted_kb;
 			ask->episode->given = ask->rung;
 			end_ask(ask, TBTF_ASK_GRANTED, TBTF_ANSWERED_GRANTED);
 		} else {
@@ -474,7 +478,8 @@ long tbtf_helper_answer(const struct file *file, struct tbtf_answer __user *uarg
 
 	if (granted) {
 		tbtf_stat_inc(requests_granted);
-		tbtf_stat_add(TBTF_STAT_granted_kb, args.granted_kb);
+		tbtf_stat_add(rung == TBTF_RUNG_STEAL ? TBTF_STAT_granted_kb :
+			      TBTF_STAT_minted_kb, args.granted_kb);
 		pr_info_ratelimited("episode %llu: the helper grants %llukB after %llums\n",
 				    episode, args.granted_kb, ms);
 	} else {

@@ -43,7 +43,10 @@ bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail)
 		ep->waiting = true;
 		ep->waiting_since = jiffies;
 		ep->rung = TBTF_RUNG_NONE;
+		ep->rung_since = jiffies;
+		ep->helped = false;
 		tbtf_ask_anew(&ep->steal);
+		tbtf_ask_anew(&ep->print);
 	}
 	if (ep->outcome != TBTF_OUTCOME_FAILED)
 		ep->outcome = TBTF_OUTCOME_WAITED;
@@ -139,13 +142,16 @@ unsigned int tbtf_ladder_waited_ms(const struct tbtf_episode *ep)
  * tbtf_ladder_left() - how long may what is asked for take to come?
  * @ep: the episode, past rung one
  * @for_ever: no deadline applies
+ * @more: there is another rung after this, which needs time as well
  *
  * Context: any.
  * Return: jiffies; 0 if the deadline is past.
  */
-unsigned long tbtf_ladder_left(const struct tbtf_episode *ep, bool for_ever)
+unsigned long tbtf_ladder_left(const struct tbtf_episode *ep, bool for_ever, bool more)
 {
-	long left = ep->waiting_since + msecs_to_jiffies(tbtf_knob(ladder_deadline_ms)) - jiffies;
+	unsigned int ms = tbtf_knob(ladder_deadline_ms);
+	long left = ep->waiting_since - jiffies +
+		    msecs_to_jiffies(more ? ms / TBTF_STEAL_SHARE : ms);
 
 	if (for_ever)
 		return msecs_to_jiffies(tbtf_ask_patience_ms());
@@ -165,11 +171,11 @@ unsigned long tbtf_ladder_nap(const struct tbtf_episode *ep, bool for_ever)
 {
 	unsigned long nap = msecs_to_jiffies(tbtf_knob(nap_ms));
 
-	if (READ_ONCE(ep->given) == TBTF_RUNG_STEAL)
+	if (READ_ONCE(ep->given))
 		nap = min(nap, msecs_to_jiffies(TBTF_STEAL_SHOWS_MS));
 	if (!READ_ONCE(ep->waiting) || for_ever)
 		return nap;
-	return min(tbtf_ladder_left(ep, false), nap);
+	return min(tbtf_ladder_left(ep, false, false), nap);
 }
 
 /**

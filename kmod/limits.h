@@ -161,6 +161,13 @@
 #define TBTF_STEAL_FLOOR_KB		(64 * 1024)
 
 /*
+ * Where the helper prints as well, rung two has this part of the ladder's time. Who
+ * borrows is done within a tenth of a second or has nobody to borrow from; who hangs
+ * must not take the time in which memory could be had otherwise.
+ */
+#define TBTF_STEAL_SHARE		2
+
+/*
  * What was granted is given so long to show before more is asked for: a thread that
  * was on its way through reclaim when it came has not seen it. Longer keeps P
  * waiting when it eats an extent in less, shorter asks those more often who lie.
@@ -249,6 +256,12 @@
 #define TBTF_ECONOMY_TAU_MS		4000
 #define TBTF_ECONOMY_HORIZON_MS		(3600 * 1000ULL)
 #define TBTF_FORETELL_MS		60000ULL
+
+/*
+ * Handing out a reserve is thousands of events. All are told and counted, but who keeps
+ * the last thousand keeps one of these in so many ms, and what led to them.
+ */
+#define TBTF_TELL_PRINT_MS		100
 
 /*
  * Names of victims in the last line before a panic: who died first is a matter of

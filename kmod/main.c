@@ -18,7 +18,7 @@ static int __init tbtf_init(void)
 
 	tbtf_knobs_setup();
 	tbtf_victim_setup();
-	tbtf_steal_setup();
+	tbtf_ask_setup();
 	err = tbtf_episode_setup();
 	if (err)
 		return err;

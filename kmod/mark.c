@@ -397,7 +397,7 @@ enum tbtf_skip tbtf_mark_local(struct pid *tgid, struct mm_struct *mm)
 				break;
 			}
 			task = pid_task(mark->pid, PIDTYPE_TGID);
-			if (task && !tbtf_steal_never_swaps(tbtf_task_memcg(task)))
+			if (task && !tbtf_ask_never_swaps(tbtf_task_memcg(task)))
 				ret = TBTF_SKIP_OTHER_LOCAL;
 		}
 	}

@@ -158,6 +158,19 @@ bool tbtf_ask_used_up(const struct tbtf_ask *ask, unsigned long capacity)
 }
 
 /**
+ * tbtf_ask_consumed() - what was granted is used up
+ * @ask: the request
+ *
+ * Since when it was there stays known, for the next one to be measured by.
+ *
+ * Context: under oom_lock: only an open one changes otherwise.
+ */
+void tbtf_ask_consumed(struct tbtf_ask *ask)
+{
+	ask->state = TBTF_ASK_NONE;
+}
+
+/**
  * tbtf_ask_wanted() - how much to ask for
  * @consumed_kb: what the scope has consumed
  * @ms: in so long

@@ -51,7 +51,8 @@
 	X(requests_late, "it was not answered until the deadline")		\
 	X(requests_orphaned, "the helper died before it had answered")		\
 	X(requests_withdrawn, "the episode ended before there was an answer")	\
-	X(granted_kb, "by what the helper said it has granted, in kB")		\
+	X(granted_kb, "by what the helper said it has got from other nodes, in kB") \
+	X(minted_kb, "by what the helper said it has printed, in kB")		\
 	X(helper_deaths, "a helper exited, or closed its file")			\
 	X(skipped_no_swap, "nothing was asked for: this kernel has no swap")	\
 	X(skipped_shared, "nothing was asked for: the scope has no episode of its own") \
@@ -61,6 +62,7 @@
 	X(skipped_other_local, "nothing was asked for: another is, and may swap") \
 	X(skipped_swap_max, "nothing was asked for: its memory.swap.max is 0")	\
 	X(skipped_locked, "nothing was asked for: its memory is locked, or huge pages") \
+	X(print_skipped, "nobody was asked to print: no helper does, or it would be no use") \
 	X(no_episode_slot, "a round of a scope for which no episode was free")	\
 	X(died_exhausted, "a protected process was killed by on_exhausted")	\
 	X(died_oom, "a marked process ended as the victim of an OOM, for whatever reason") \

@@ -238,13 +238,13 @@ ssize_t tbtf_helper_read(const struct file *file, char __user *buf, size_t count
 __poll_t tbtf_helper_poll(struct file *file, struct poll_table_struct *wait);
 long tbtf_helper_answer(const struct file *file, struct tbtf_answer __user *uarg);
 
-/* steal.c: rung two */
+/* ask.c: rungs two and three, as far as they are the helper's */
 extern long *tbtf_swap_total;		/* I */
-bool tbtf_steal(struct tbtf_episode *ep, const struct oom_control *oc, struct task_struct *p,
-		bool fragmented, bool for_ever, bool past);
-bool tbtf_steal_used_up(const struct tbtf_episode *ep, const struct oom_control *oc);
-bool tbtf_steal_never_swaps(struct mem_cgroup *memcg);
-void tbtf_steal_setup(void);
+bool tbtf_ask(struct tbtf_episode *ep, enum tbtf_rung rung, const struct oom_control *oc,
+	      struct task_struct *p, bool fragmented, bool for_ever);
+enum tbtf_rung tbtf_ask_used_up_of(struct tbtf_episode *ep, const struct oom_control *oc);
+bool tbtf_ask_never_swaps(struct mem_cgroup *memcg);
+void tbtf_ask_setup(void);
 
 /* crash.c: rung four */
 enum tbtf_outcome tbtf_crash(struct tbtf_episode *ep, const struct oom_control *oc,

@@ -15,6 +15,10 @@
  *		deaf	never even read it
  *		lie	grant what is wanted, and do nothing
  *		pending	say that it is at it, every 20 ms, for ever
+ *		limit	raise memory.max of the cgroup of -l by -k kB, -x times at most
+ *			(8), then refuse
+ *	-p ORDER	the same for requests to print; without it, as -o
+ *	-l CGROUP, -k KB, -x N	see limit
  *	-d MS		after so long
  *	-b SIZE		ballast in kB, given back before the swapon
  *	-r RUNGS	offers these (1: steal, 2: print)
@@ -23,8 +27,9 @@
  *	-s KB		has so much memory besides
  *
  * It runs at oom_score_adj 0 and is locked in memory. FILE has one line, rewritten
- * in place: state=S requests=N granted=N refused=N gone=N again=N wanted=KB
- * rung=N scope=N deadline=MS pid=N (of the last request; gone: an answer was too
+ * in place: state=S requests=N prints=N granted=N refused=N gone=N again=N wanted=KB
+ * rung=N scope=N scope_cgroup=N no_swap=N deadline=MS pid=N (from wanted on, but for
+ * them all: of the last request; prints: requests to print; gone: an answer was too
  * late; deadline: in so many ms, when it was read).
  */
 #include <errno.h>
@@ -43,7 +48,10 @@
 #include "tbtf_util.h"
 
 static struct tbtf_request req;
-static unsigned int requests, granted, refused, gone, again;
+static unsigned int requests, prints, granted, refused, gone, again;
+static const char *limited;
+static size_t limit_kb = 16384;
+static unsigned int limits = 8;
 static long long deadline_ms;
 static int stat_fd, fd;
 
@@ -61,9 +69,11 @@ static void report(const char *state)
 	int n;
 
 	n = snprintf(buf, sizeof(buf),
-		     "state=%s requests=%u granted=%u refused=%u gone=%u again=%u wanted=%llu rung=%u scope=%u deadline=%lld pid=%d",
-		     state, requests, granted, refused, gone, again,
-		     (unsigned long long)req.wanted_kb, req.rung, req.scope, deadline_ms, req.pid);
+		     "state=%s requests=%u prints=%u granted=%u refused=%u gone=%u again=%u wanted=%llu rung=%u scope=%u scope_cgroup=%llu no_swap=%d deadline=%lld pid=%d",
+		     state, requests, prints, granted, refused, gone, again,
+		     (unsigned long long)req.wanted_kb, req.rung, req.scope,
+		     (unsigned long long)req.scope_cgroup, !!(req.flags & TBTF_REQUEST_NO_SWAP),
+		     deadline_ms, req.pid);
 	memset(buf + n, ' ', sizeof(buf) - n);
 	buf[sizeof(buf) - 1] = '\n';
 	if (pwrite(stat_fd, buf, sizeof(buf), 0) < 0)
@@ -102,9 +112,23 @@ static uint64_t device_kb(const char *path)
 	return end >> 10;
 }
 
+/* memory.max of the cgroup goes up; false: often enough. */
+static int raise_limit(void)
+{
+	long long max = limits ? tu_cg_get(limited, "memory.max", NULL) : -1;
+	char text[32];
+
+	if (max < 0)
+		return 0;
+	limits--;
+	snprintf(text, sizeof(text), "%lld", max + (long long)(limit_kb << 10));
+	return tu_cg_set(limited, "memory.max", text) >= 0;
+}
+
 int main(int argc, char **argv)
 {
-	const char *order = "steal", *file = "/tmp/helper", *cgroup = NULL;
+	const char *file = "/tmp/helper", *cgroup = NULL;
+	const char *steals = "steal", *mints = NULL, *order;
 	struct tbtf_helper helper = { .rungs = TBTF_RUNG_STEAL };
 	size_t ballast_kb = 0, size_kb = 0;
 	int opt, delay_ms = 0, next;
@@ -112,10 +136,22 @@ int main(int argc, char **argv)
 	char *ballast = NULL;
 	struct pollfd poll_fd;
 
-	while ((opt = getopt(argc, argv, "o:d:b:r:f:c:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "o:p:l:k:x:d:b:r:f:c:s:")) != -1) {
 		switch (opt) {
 		case 'o':
-			order = optarg;
+			steals = optarg;
+			break;
+		case 'p':
+			mints = optarg;
+			break;
+		case 'l':
+			limited = optarg;
+			break;
+		case 'k':
+			limit_kb = strtoul(optarg, NULL, 0);
+			break;
+		case 'x':
+			limits = strtoul(optarg, NULL, 0);
 			break;
 		case 'd':
 			delay_ms = atoi(optarg);
@@ -164,13 +200,15 @@ int main(int argc, char **argv)
 		poll_fd = (struct pollfd){ .fd = fd, .events = POLLIN };
 		if (poll(&poll_fd, 1, -1) < 0 || poll_fd.revents != POLLIN)
 			die("poll");
-		if (!strcmp(order, "deaf"))
+		if (!strcmp(steals, "deaf"))
 			for (;;)
 				pause();
 		if (read(fd, &req, sizeof(req)) != sizeof(req))
 			die("read");
 		deadline_ms = ((long long)req.deadline_ns - now_ns()) / 1000000;
+		order = req.rung == TBTF_RUNG_PRINT && mints ? mints : steals;
 		requests++;
+		prints += req.rung == TBTF_RUNG_PRINT;
 		again += !!(req.flags & TBTF_REQUEST_AGAIN);
 		report("asked");
 		if (delay_ms)
@@ -183,6 +221,8 @@ int main(int argc, char **argv)
 				die(argv[next]);
 			answer(TBTF_ANSWER_GRANTED, kb[next - optind]);
 			next++;
+		} else if (!strcmp(order, "limit") && raise_limit()) {
+			answer(TBTF_ANSWER_GRANTED, limit_kb);
 		} else if (!strcmp(order, "lie")) {
 			answer(TBTF_ANSWER_GRANTED, req.wanted_kb);
 		} else if (!strcmp(order, "pending")) {

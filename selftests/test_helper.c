@@ -423,20 +423,49 @@ FIXTURE(asked) {
 	int fd;
 	struct tu_hog p;
 	struct tbtf_request req;
-	long long episodes, stolen;
+	long long episodes, ended, kb;
 };
 
 FIXTURE_VARIANT(asked) {
 	bool for_ever;
+	enum tbtf_rung rung;
 };
 
 FIXTURE_VARIANT_ADD(asked, until_the_deadline) {
 	.for_ever = false,
+	.rung = TBTF_RUNG_STEAL,
 };
 
 FIXTURE_VARIANT_ADD(asked, for_ever) {
 	.for_ever = true,
+	.rung = TBTF_RUNG_STEAL,
 };
+
+/* Who only prints is asked as soon as there is nobody to kill. */
+FIXTURE_VARIANT_ADD(asked, to_print) {
+	.for_ever = false,
+	.rung = TBTF_RUNG_PRINT,
+};
+
+FIXTURE_VARIANT_ADD(asked, to_print_for_ever) {
+	.for_ever = true,
+	.rung = TBTF_RUNG_PRINT,
+};
+
+static const char *skipped(enum tbtf_rung rung)
+{
+	return rung == TBTF_RUNG_STEAL ? "skipped_no_helper" : "print_skipped";
+}
+
+static const char *ended_as(enum tbtf_rung rung)
+{
+	return rung == TBTF_RUNG_STEAL ? "outcome_stolen" : "outcome_printed";
+}
+
+static const char *granted_by(enum tbtf_rung rung)
+{
+	return rung == TBTF_RUNG_STEAL ? "granted_kb" : "minted_kb";
+}
 
 static long long now_ns(void)
 {
@@ -455,7 +484,8 @@ FIXTURE_SETUP(asked)
 	ASSERT_LE(0, tu_knob_set("on_exhausted_memcg", variant->for_ever ? "wait" : "kill"));
 	ASSERT_TRUE(TU_WAIT_FOR(tu_stat("open_episodes") == 0, 5000));
 	self->episodes = tu_stat("episodes");
-	self->stolen = tu_stat("outcome_stolen");
+	self->ended = tu_stat(ended_as(variant->rung));
+	self->kb = tu_stat(granted_by(variant->rung));
 	ASSERT_EQ(0, tu_cg_make("asked"));
 	ASSERT_LE(0, tu_cg_set("asked", "memory.max", "30M"));
 	self->p = (struct tu_hog){ .name = "p", .cgroup = "asked", .size_kb = 20 * MIB,
@@ -463,7 +493,7 @@ FIXTURE_SETUP(asked)
 	ASSERT_EQ(0, tu_hog_start(&self->p));
 	/* Now, so that the child does not have it too. */
 	self->fd = open_device();
-	ASSERT_EQ(0, be_helper(self->fd, TBTF_RUNG_STEAL));
+	ASSERT_EQ(0, be_helper(self->fd, variant->rung));
 	ASSERT_EQ(0, tu_hog_grow(&self->p, 20 * MIB, MIB, 0));
 	ASSERT_EQ(POLLIN, polled(self->fd, 10000));
 	/* Into nowhere: it is there still. */
@@ -495,7 +525,7 @@ TEST_F(asked, request_and_grant)
 	EXPECT_EQ(sizeof(*req), req->size);
 	EXPECT_LT(0, req->id);
 	EXPECT_EQ((__u64)self->episodes + 1, req->episode);
-	EXPECT_EQ(TBTF_RUNG_STEAL, req->rung);
+	EXPECT_EQ(variant->rung, req->rung);
 	EXPECT_EQ(TBTF_SCOPE_MEMCG, req->scope);
 	EXPECT_EQ(tu_cg_id("asked"), req->scope_cgroup);
 	EXPECT_EQ(64 * MIB, req->wanted_kb);
@@ -508,7 +538,7 @@ TEST_F(asked, request_and_grant)
 	EXPECT_EQ(tu_cg_id("asked"), req->cgroup);
 	EXPECT_STREQ("p", req->comm);
 	ASSERT_LT(0, tu_knob_get("stage", stage, sizeof(stage)));
-	EXPECT_STREQ("steal", stage);
+	EXPECT_STREQ(variant->rung == TBTF_RUNG_STEAL ? "steal" : "print", stage);
 
 	EXPECT_EQ(-ESRCH, answer(self->fd, req->id + 1, TBTF_ANSWER_REFUSED, 0));
 	EXPECT_EQ(-EINVAL, answer(self->fd, req->id, TBTF_ANSWER_GRANTED, 0));
@@ -532,7 +562,9 @@ TEST_F(asked, request_and_grant)
 	EXPECT_EQ(0, tu_hog_done(&self->p, 10000));
 	EXPECT_EQ(0, tu_hog_verify(&self->p, 10000));
 	EXPECT_TRUE(TU_WAIT_FOR(tu_stat("open_episodes") == 0, 5000));
-	EXPECT_EQ(tu_stat("episodes") - self->episodes, tu_stat("outcome_stolen") - self->stolen);
+	EXPECT_EQ(tu_stat("episodes") - self->episodes,
+		  tu_stat(ended_as(variant->rung)) - self->ended);
+	EXPECT_EQ(self->kb + 70 * MIB, tu_stat(granted_by(variant->rung)));
 }
 
 TEST_F(asked, late)
@@ -569,16 +601,16 @@ TEST_F(asked, withdrawn)
 
 TEST_F(asked, orphaned)
 {
-	long long orphaned = tu_stat("requests_orphaned"), skipped = tu_stat("skipped_no_helper");
+	long long orphaned = tu_stat("requests_orphaned"), none = tu_stat(skipped(variant->rung));
 	int fd;
 
 	close(self->fd);
 	EXPECT_EQ(orphaned + 1, tu_stat("requests_orphaned"));
-	EXPECT_TRUE(TU_WAIT_FOR(tu_stat("skipped_no_helper") == skipped + 1, 2000));
+	EXPECT_TRUE(TU_WAIT_FOR(tu_stat(skipped(variant->rung)) == none + 1, 2000));
 	EXPECT_TRUE(tu_hog_alive(&self->p));
 	/* A new one is asked at once, with the time that is left. */
 	fd = open_device();
-	ASSERT_EQ(0, be_helper(fd, TBTF_RUNG_STEAL));
+	ASSERT_EQ(0, be_helper(fd, variant->rung));
 	ASSERT_EQ(POLLIN, polled(fd, 2000));
 	EXPECT_EQ(-ESRCH, answer(fd, self->req.id, TBTF_ANSWER_REFUSED, 0));
 	ASSERT_EQ(sizeof(self->req), take(fd, &self->req));

@@ -290,6 +290,7 @@ static void test_waiting(void)
 	check(tbtf_slots_stage(&slots) == TBTF_STAGE_STEAL, "while the helper is asked it is steal");
 	ep->rung = TBTF_RUNG_PRINT;
 	check(tbtf_slots_stage(&slots) == TBTF_STAGE_PRINT, "or print");
+	ep->helped = true;
 	other = enter(MEMCG, 1);
 	tbtf_ladder_waits(other, 0, 0);
 	check(tbtf_slots_stage(&slots) == TBTF_STAGE_EXHAUSTED, "the furthest of all episodes counts");
@@ -304,7 +305,8 @@ static void test_waiting(void)
 	check(!ep->waiting && ep->outcome == TBTF_OUTCOME_SACRIFICED && !tbtf_ladder_waited_ms(ep) &&
 	      tbtf_slots_stage(&slots) == TBTF_STAGE_SACRIFICE, "a victim is found: it waits no more");
 	pass(1000);
-	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies && !ep->rung,
+	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies && !ep->rung &&
+	      ep->rung_since == jiffies && !ep->helped,
 	      "the next wait has a clock of its own, and begins with the first rung");
 	since = jiffies;
 	pass(relief - 100);

@@ -161,11 +161,14 @@ static void test_anew(void)
 		fresh();
 		tbtf_ladder_waits(&ep, 0, 0);
 		ep.steal.state = TBTF_ASK_REFUSED;
+		ep.print.state = TBTF_ASK_REFUSED;
 		tbtf_ladder_waits(&ep, 0, 0);
-		check(ep.steal.state == TBTF_ASK_REFUSED, "a refusal holds while it waits");
+		check(ep.steal.state == TBTF_ASK_REFUSED && ep.print.state == TBTF_ASK_REFUSED,
+		      "a refusal holds while it waits, on either rung");
 		tbtf_ladder_sacrificed(&ep);
 		tbtf_ladder_waits(&ep, 0, 0);
-		check(ep.steal.state == TBTF_ASK_NONE, "not in the next wait");
+		check(ep.steal.state == TBTF_ASK_NONE && ep.print.state == TBTF_ASK_NONE,
+		      "not in the next wait");
 	}
 }
 
@@ -206,6 +209,14 @@ static void test_used_up(void)
 		}
 	}
 	check(good, "granted and used up, or never there");
+	tbtf_ask_begin(&ask, 0);
+	ask.granted_kb = 64 << 10;
+	tbtf_ask_end(&ask, TBTF_ASK_GRANTED);
+	pass(200);
+	check(tbtf_ask_used_up(&ask, 64 * MIB), "used up: once");
+	tbtf_ask_consumed(&ask);
+	check(!tbtf_ask_used_up(&ask, 64 * MIB) && tbtf_ask_next(&ask, false, false) == ASK &&
+	      jiffies - ask.since == msecs_to_jiffies(200), "and not again: it can be asked for anew");
 	tbtf_ask_end(&ask, TBTF_ASK_REFUSED);
 	pass(200);
 	check(!tbtf_ask_used_up(&ask, ~0UL), "what was refused is not used up");
@@ -245,12 +256,23 @@ static void test_left(void)
 
 	fresh();
 	tbtf_ladder_waits(&ep, 0, 0);
-	is("left: all of it", tbtf_ladder_left(&ep, false), msecs_to_jiffies(DEADLINE_MS));
+	is("left: all of it", tbtf_ladder_left(&ep, false, false), msecs_to_jiffies(DEADLINE_MS));
+	is("left: half of it, where there is another rung", tbtf_ladder_left(&ep, false, true),
+	   msecs_to_jiffies(DEADLINE_MS / 2));
 	pass(4000);
-	is("left: what is not past", tbtf_ladder_left(&ep, false), msecs_to_jiffies(DEADLINE_MS - 4000));
+	is("left: what is not past", tbtf_ladder_left(&ep, false, false),
+	   msecs_to_jiffies(DEADLINE_MS - 4000));
+	is("left: the same of half", tbtf_ladder_left(&ep, false, true),
+	   msecs_to_jiffies(DEADLINE_MS / 2 - 4000));
+	pass(DEADLINE_MS / 2);
+	is("left: nothing of half", tbtf_ladder_left(&ep, false, true), 0);
+	is("left: something of all", tbtf_ladder_left(&ep, false, false),
+	   msecs_to_jiffies(DEADLINE_MS / 2 - 4000));
 	pass(DEADLINE_MS);
-	is("left: never less than nothing", tbtf_ladder_left(&ep, false), 0);
-	is("left: for ever, what a request has", tbtf_ladder_left(&ep, true),
+	is("left: never less than nothing", tbtf_ladder_left(&ep, false, false), 0);
+	is("left: for ever, what a request has", tbtf_ladder_left(&ep, true, false),
+	   msecs_to_jiffies(DEADLINE_MS));
+	is("left: for ever, on each rung", tbtf_ladder_left(&ep, true, true),
 	   msecs_to_jiffies(DEADLINE_MS));
 }
 
@@ -263,6 +285,8 @@ static void test_nap(void)
 	is("nap: nap_ms", tbtf_ladder_nap(&ep, false), msecs_to_jiffies(5000));
 	ep.given = TBTF_RUNG_STEAL;
 	is("nap: what was granted shows soon", tbtf_ladder_nap(&ep, false), msecs_to_jiffies(200));
+	ep.given = TBTF_RUNG_PRINT;
+	is("nap: so does what was printed", tbtf_ladder_nap(&ep, false), msecs_to_jiffies(200));
 	is("nap: for ever as well", tbtf_ladder_nap(&ep, true), msecs_to_jiffies(200));
 	tbtf_knobs.nap_ms = 100;
 	is("nap: or nap_ms, if that is less", tbtf_ladder_nap(&ep, true), msecs_to_jiffies(100));

@@ -347,7 +347,12 @@ struct tbtf_request {
 	char  comm[16];		/* of it */
 };
 
-#define TBTF_REQUEST_AGAIN	(1U << 0)	/* what was granted in this episode is used up */
+#define TBTF_REQUEST_AGAIN	(1U << 0)	/* what was granted in this episode, on this rung,
+						 * is used up
+						 */
+#define TBTF_REQUEST_NO_SWAP	(1U << 1)	/* rung three: swap is no use, for nothing of the
+						 * protected process can be swapped out
+						 */
 
 /*
  * TBTF_IOC_ANSWER: what has become of a request. TBTF_ANSWER_PENDING says that the

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of the struct or of a meaning. */
-#define TBTF_EVENT_VERSION	2
+#define TBTF_EVENT_VERSION	3
 
 enum tbtf_event_kind {
 	TBTF_EVENT_MARK		= 1,	/* task got, changed or lost a role; what: enum tbtf_role */
@@ -42,9 +42,10 @@ enum tbtf_event_kind {
 	TBTF_EVENT_NAP		= 8,	/* task has waited, for ns; TBTF_EVENT_JIFFY: for a
 					 * jiffy, because it must not nap
 					 */
-	TBTF_EVENT_RUNG_END	= 9,	/* the episode leaves what is past sacrifice, where it was
-					 * for ns, on rung in the end; what: enum tbtf_outcome,
-					 * the reason
+	TBTF_EVENT_RUNG_END	= 9,	/* the episode leaves rung, on which it was for ns, and
+					 * which is past sacrifice; what: enum tbtf_outcome, the
+					 * reason; TBTF_OUTCOME_OPEN: for another rung, also past
+					 * sacrifice. rung 0: nothing was left but to wait
 					 */
 	TBTF_EVENT_EXHAUSTED	= 10,	/* the end of the ladder; ns: of waiting; what: enum
 					 * tbtf_outcome, what on_exhausted does now
@@ -126,7 +127,7 @@ enum tbtf_answered {
 	TBTF_ANSWERED_NR	= 8,
 };
 
-/* Why nothing is asked for, of other nodes. The first that holds is told. */
+/* Why nothing is asked for. The first that holds is told; of rung three SHARED to FRAGMENTED. */
 enum tbtf_skip {
 	TBTF_SKIP_NOT		= 0,
 	TBTF_SKIP_NO_SWAP	= 1,	/* this kernel has no swap */
@@ -154,6 +155,7 @@ enum tbtf_scope {
 #define TBTF_EVENT_DRY		(1U << 0)	/* dry_run: it did not happen */
 #define TBTF_EVENT_JIFFY	(1U << 1)	/* for a jiffy, not a nap */
 #define TBTF_EVENT_SCANNED	(1U << 2)	/* all processes were looked at, not a sample */
+#define TBTF_EVENT_MORE		(1U << 3)	/* PRINT: less than 100 ms after another like it */
 
 /* A process. pid and start together mean it alone, however long the machine runs. */
 struct tbtf_event_who {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tbtf - rung two: memory of other nodes
+ * tbtf - rungs two and three: what the helper is asked for
  *
  * Copyright (C) 2026 The tbtf authors
  *
- * In: a round with nobody to kill. Out: memory is on its way, or it is not and why.
- * What comes is swap, so of use only where something of the protected process can
- * be swapped out. That is judged by counters: nobody's maps are read here.
+ * In: a round with nobody to kill, and the rung. Out: memory is on its way, or it is
+ * not and why. What other nodes have comes as swap, so that it is of use only where
+ * something of the protected process can be swapped out. That is judged by
+ * counters: nobody's maps are read here. What is printed need not be swap; but the
+ * helper is told.
  */
 #include <linux/cgroup.h>
 #include <linux/mm.h>
@@ -40,13 +42,13 @@ static const enum tbtf_stat skip_stats[TBTF_SKIP_NR] = {
 long *tbtf_swap_total;		/* I: pages, of the kernel, or NULL */
 
 /**
- * tbtf_steal_never_swaps() - are a cgroup's pages kept from swap?
+ * tbtf_ask_never_swaps() - are a cgroup's pages kept from swap?
  * @memcg: the cgroup; NULL: none
  *
  * Context: under RCU, or with a reference.
  * Return: true if memory.swap.max is 0 for it or above.
  */
-bool tbtf_steal_never_swaps(struct mem_cgroup *memcg)
+bool tbtf_ask_never_swaps(struct mem_cgroup *memcg)
 {
 	if (!cgroup_subsys_on_dfl(memory_cgrp_subsys))
 		return false;
@@ -92,62 +94,77 @@ static bool is_locked(struct task_struct *p)
 	return ret;
 }
 
-/* The first that holds; those that hold for the machine come first. */
-static enum tbtf_skip why_not(const struct tbtf_episode *ep, struct task_struct *p,
-			      const struct tbtf_choice *about, bool fragmented)
+/* Can nothing of it be swapped out, and why? */
+static enum tbtf_skip never_swaps(struct task_struct *p, const struct tbtf_choice *about)
 {
-	enum tbtf_skip local;
-
 	if (!IS_ENABLED(CONFIG_SWAP))
 		return TBTF_SKIP_NO_SWAP;
-	if (ep->scope == TBTF_SCOPE_SHARED)
-		return TBTF_SKIP_SHARED;
-	if (!(READ_ONCE(tbtf_helper_rungs) & TBTF_RUNG_STEAL))
-		return TBTF_SKIP_NO_HELPER;
-	if (fragmented)
-		return TBTF_SKIP_FRAGMENTED;
-	local = tbtf_mark_local(task_tgid(p), about->p_mm);
-	if (local)
-		return local;
-	if (tbtf_steal_never_swaps(about->own))
+	if (tbtf_ask_never_swaps(about->own))
 		return TBTF_SKIP_SWAP_MAX;
 	return is_locked(p) ? TBTF_SKIP_LOCKED : TBTF_SKIP_NOT;
 }
 
+/* The first that holds; those that hold for the machine come first. */
+static enum tbtf_skip why_not(const struct tbtf_ask *ask, struct task_struct *p,
+			      const struct tbtf_choice *about, bool fragmented, u32 *ret_flags)
+{
+	enum tbtf_skip local, swap;
+
+	*ret_flags = 0;
+	if (ask->rung == TBTF_RUNG_STEAL && !IS_ENABLED(CONFIG_SWAP))
+		return TBTF_SKIP_NO_SWAP;
+	if (ask->episode->scope == TBTF_SCOPE_SHARED)
+		return TBTF_SKIP_SHARED;
+	if (!(READ_ONCE(tbtf_helper_rungs) & ask->rung))
+		return TBTF_SKIP_NO_HELPER;
+	if (fragmented)
+		return TBTF_SKIP_FRAGMENTED;
+	if (ask->rung == TBTF_RUNG_PRINT) {
+		/* It stays on the machine, and there are other mints than swap. */
+		swap = never_swaps(p, about);
+		*ret_flags = swap ? TBTF_REQUEST_NO_SWAP : 0;
+		return TBTF_SKIP_NOT;
+	}
+	local = tbtf_mark_local(task_tgid(p), about->p_mm);
+	return local ?: never_swaps(p, about);
+}
+
 static void skip(struct tbtf_ask *ask, enum tbtf_skip why)
 {
+	bool steals = ask->rung == TBTF_RUNG_STEAL;
+
 	/* A round that has waited comes back with the same. */
 	if (!tbtf_ask_skip(ask, why))
 		return;
-	tbtf_stat_add(skip_stats[why], 1);
+	tbtf_stat_add(steals ? skip_stats[why] : TBTF_STAT_print_skipped, 1);
 	tbtf_tell(answer, ask, TBTF_ANSWERED_SKIPPED);
-	pr_info_ratelimited("episode %llu: steals nothing for %d (%s): %s\n", ask->episode->id,
-			    ask->whom.pid, ask->whom.comm, skip_names[why]);
+	pr_info_ratelimited("episode %llu: %s nothing for %d (%s): %s\n", ask->episode->id,
+			    steals ? "steals" : "the helper prints", ask->whom.pid,
+			    ask->whom.comm, skip_names[why]);
 }
 
 /* Ask, or say why not. */
-static noinline bool ask_for(struct tbtf_episode *ep, const struct oom_control *oc,
+static noinline bool ask_for(struct tbtf_ask *ask, const struct oom_control *oc,
 			     struct task_struct *p, bool fragmented, unsigned long left)
 {
-	struct tbtf_ask *ask = &ep->steal;
+	const struct tbtf_episode *ep = ask->episode;
 	struct tbtf_choice about;
-	enum tbtf_skip why;
 	u64 now = ktime_get_ns();
+	enum tbtf_skip why;
 
 	tbtf_choice_init(&about, p);
-	why = why_not(ep, p, &about, fragmented);
+	why = why_not(ask, p, &about, fragmented, &ask->flags);
 	tbtf_choice_done(&about);
 
-	ask->episode = ep;
-	ask->rung = TBTF_RUNG_STEAL;
 	tbtf_event_who(&ask->whom, p, pages_to_kb(about.p_pages));
 	if (ask->granted_kb) {
-		ask->flags = TBTF_REQUEST_AGAIN;
+		ask->flags |= TBTF_REQUEST_AGAIN;
 		ask->wanted_kb = tbtf_ask_wanted(ask->granted_kb,
 						 jiffies_to_msecs(jiffies - ask->since),
 						 ask->whom.size_kb);
 	} else {
-		ask->wanted_kb = tbtf_ask_wanted(ep->freed_kb,
+		/* Of a rung before, too: that is gone as well. */
+		ask->wanted_kb = tbtf_ask_wanted(ep->freed_kb + ep->steal.brought_kb,
 						 div_u64(now - ep->began, NSEC_PER_MSEC),
 						 ask->whom.size_kb);
 	}
@@ -160,48 +177,74 @@ static noinline bool ask_for(struct tbtf_episode *ep, const struct oom_control *
 	return !why;
 }
 
+static struct tbtf_ask *ask_of(struct tbtf_episode *ep, enum tbtf_rung rung)
+{
+	struct tbtf_ask *ask = rung == TBTF_RUNG_STEAL ? &ep->steal : &ep->print;
+
+	ask->episode = ep;
+	ask->rung = rung;
+	return ask;
+}
+
 /**
- * tbtf_steal() - rung two
+ * tbtf_ask() - does the helper bring something on this rung?
  * @ep: the episode, past rung one
+ * @rung: TBTF_RUNG_STEAL or TBTF_RUNG_PRINT
  * @oc: the OOM
  * @p: the protected process
  * @fragmented: memory is in pieces, not gone
  * @for_ever: no deadline applies to the ladder
- * @past: its deadline has passed
  *
  * Context: under oom_lock; takes task_lock, helper_lock.
  * Return: true if memory is on its way, or there; false: the next rung.
  */
-bool tbtf_steal(struct tbtf_episode *ep, const struct oom_control *oc, struct task_struct *p,
-		bool fragmented, bool for_ever, bool past)
+bool tbtf_ask(struct tbtf_episode *ep, enum tbtf_rung rung, const struct oom_control *oc,
+	      struct task_struct *p, bool fragmented, bool for_ever)
 {
-	enum tbtf_ask_next next = tbtf_helper_next(&ep->steal, for_ever, past);
-	bool waits = next == TBTF_ASK_NEXT_WAIT;
+	struct tbtf_ask *ask = ask_of(ep, rung);
+	/* Other nodes must not take all the time, if it can be had otherwise. */
+	bool more = rung == TBTF_RUNG_STEAL && (READ_ONCE(tbtf_helper_rungs) & TBTF_RUNG_PRINT);
+	unsigned long left = tbtf_ladder_left(ep, for_ever, more);
 
-	if (next == TBTF_ASK_NEXT_ASK)
-		waits = ask_for(ep, oc, p, fragmented, tbtf_ladder_left(ep, for_ever));
-	return waits;
+	switch (tbtf_helper_next(ask, for_ever, !left)) {
+	case TBTF_ASK_NEXT_WAIT:
+		return true;
+	case TBTF_ASK_NEXT_ASK:
+		return ask_for(ask, oc, p, fragmented, left);
+	default:
+		return false;
+	}
 }
 
 /**
- * tbtf_steal_used_up() - has memory of other nodes come, and is it used up?
+ * tbtf_ask_used_up_of() - of which rung has memory come that is used up?
  * @ep: the episode, past rung one, in a round with nobody to kill
  * @oc: the OOM
  *
+ * Once for each grant.
+ *
  * Context: under oom_lock.
- * Return: true if it has: what is wanted now is wanted anew.
+ * Return: the rung: what is wanted now is wanted anew; or TBTF_RUNG_NONE.
  */
-bool tbtf_steal_used_up(const struct tbtf_episode *ep, const struct oom_control *oc)
+enum tbtf_rung tbtf_ask_used_up_of(struct tbtf_episode *ep, const struct oom_control *oc)
 {
-	return tbtf_ask_used_up(&ep->steal, capacity(oc));
+	enum tbtf_rung given = READ_ONCE(ep->given);
+	struct tbtf_ask *ask = given == TBTF_RUNG_STEAL ? &ep->steal : &ep->print;
+
+	if (!given || !tbtf_ask_used_up(ask, capacity(oc)))
+		return TBTF_RUNG_NONE;
+	/* Other nodes come first again, and meanwhile this is no grant any more. */
+	tbtf_ask_consumed(ask);
+	WRITE_ONCE(ep->given, TBTF_RUNG_NONE);
+	return given;
 }
 
 /**
- * tbtf_steal_setup() - find out where the size of all swap stands
+ * tbtf_ask_setup() - find out where the size of all swap stands
  *
  * Context: at load.
  */
-void tbtf_steal_setup(void)
+void tbtf_ask_setup(void)
 {
 	if (!IS_ENABLED(CONFIG_SWAP))
 		return;
