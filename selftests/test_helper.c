@@ -7,7 +7,7 @@
  * The test itself is the helper. What it gets is asked for in earnest, by a process
  * at the limit of its cgroup; what it gives is a higher limit.
  */
-/* vm: mem=256 smp=2 timeout=120 */
+/* vm: mem=256 smp=2 timeout=240 */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
