@@ -365,14 +365,40 @@ static __always_inline void count_answer(struct where *w, const struct tbtf_even
 		return;
 	case TBTF_ANSWERED_GRANTED:
 		add_protected(w, TBTF_COUNTER_requests_granted, 1);
-		add_protected(w, TBTF_COUNTER_granted_bytes, e->worth_kb << 10);
+		add_protected(w, e->rung == TBTF_RUNG_PRINT ? TBTF_COUNTER_minted_bytes :
+			      TBTF_COUNTER_granted_bytes, e->worth_kb << 10);
 		return put_protected(w, TBTF_HIST_grant, e->ns);
 	case TBTF_ANSWERED_REFUSED:
 		return add_protected(w, TBTF_COUNTER_requests_refused, 1);
 	case TBTF_ANSWERED_SKIPPED:
-		return add_protected(w, TBTF_COUNTER_skipped, 1);
+		return add_protected(w, e->rung == TBTF_RUNG_PRINT ? TBTF_COUNTER_print_skipped :
+				     TBTF_COUNTER_skipped, 1);
 	default:
 		return add_protected(w, TBTF_COUNTER_requests_lost, 1);
+	}
+}
+
+static __always_inline void count_rung(struct where *w, const struct tbtf_event *e)
+{
+	switch (e->rung) {
+	case TBTF_RUNG_STEAL:
+		return put_protected(w, TBTF_HIST_rung_steal, e->ns);
+	case TBTF_RUNG_PRINT:
+		return put_protected(w, TBTF_HIST_rung_print, e->ns);
+	default:
+		return put_protected(w, TBTF_HIST_rung_wait, e->ns);
+	}
+}
+
+static __always_inline void count_print(struct where *w, const struct tbtf_event *e)
+{
+	switch (e->what) {
+	case TBTF_PRINT_BRIDGE:
+		return add_protected(w, TBTF_COUNTER_bridged_bytes, e->worth_kb << 10);
+	case TBTF_PRINT_LAST:
+		return add_protected(w, TBTF_COUNTER_printed_bytes, e->worth_kb << 10);
+	case TBTF_PRINT_YIELD:
+		return add(w->totals, TBTF_COUNTER_yielded_bytes, e->worth_kb << 10);
 	}
 }
 
@@ -481,7 +507,13 @@ static __always_inline void count(const struct tbtf_event *e, const enum tbtf_ev
 		}
 		break;
 	case TBTF_EVENT_RUNG_END:
-		put_protected(&w, TBTF_HIST_rung_wait, e->ns);
+		count_rung(&w, e);
+		break;
+	case TBTF_EVENT_PRINT:
+		count_print(&w, e);
+		break;
+	case TBTF_EVENT_FORETOLD:
+		add(w.totals, TBTF_COUNTER_foretold, 1);
 		break;
 	case TBTF_EVENT_REQUEST:
 		add_protected(&w, TBTF_COUNTER_requests, 1);
@@ -544,7 +576,8 @@ static __always_inline void take(const void *event, const struct head *head,
 	 * often: these are counted only.
 	 */
 	if (kind == TBTF_EVENT_ROUND_END ||
-	    (kind == TBTF_EVENT_NAP && (head->flags & TBTF_EVENT_JIFFY))) {
+	    (kind == TBTF_EVENT_NAP && (head->flags & TBTF_EVENT_JIFFY)) ||
+	    (kind == TBTF_EVENT_PRINT && (head->flags & TBTF_EVENT_MORE))) {
 		if (!bpf_probe_read_kernel(&e, sizeof(e), event))
 			count(&e, kind, now);
 		return;
@@ -598,6 +631,8 @@ PROGRAMS(nap, TBTF_EVENT_NAP)
 PROGRAMS(rung_end, TBTF_EVENT_RUNG_END)
 PROGRAMS(request, TBTF_EVENT_REQUEST)
 PROGRAMS(answer, TBTF_EVENT_ANSWER)
+PROGRAMS(print, TBTF_EVENT_PRINT)
+PROGRAMS(foretold, TBTF_EVENT_FORETOLD)
 PROGRAMS(exhausted, TBTF_EVENT_EXHAUSTED)
 PROGRAMS(relief, TBTF_EVENT_RELIEF)
 PROGRAMS(died, TBTF_EVENT_DIED)

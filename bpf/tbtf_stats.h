@@ -16,7 +16,7 @@
 #define _TBTF_STATS_H
 
 /* Raised when what is below changes its place or meaning. */
-#define TBTF_STATS_LAYOUT	2
+#define TBTF_STATS_LAYOUT	3
 
 /* name, for whom, help */
 #define TBTF_COUNTERS(X)							\
@@ -37,8 +37,14 @@
 	X(requests_granted, PROTECTED, "requests that were granted")		\
 	X(requests_refused, PROTECTED, "requests that were refused")		\
 	X(requests_lost, PROTECTED, "requests that nobody answered in time")	\
-	X(granted_bytes, PROTECTED, "bytes that the helper said it has granted")	\
-	X(skipped, PROTECTED, "times the helper was not asked, for a reason")	\
+	X(granted_bytes, PROTECTED, "bytes that the helper said it has got from other nodes") \
+	X(minted_bytes, PROTECTED, "bytes that the helper said it has printed")	\
+	X(skipped, PROTECTED, "times other nodes were not asked, for a reason")	\
+	X(print_skipped, PROTECTED, "times nobody was asked to print, for a reason") \
+	X(printed_bytes, PROTECTED, "bytes of the reserve that were printed") \
+	X(bridged_bytes, PROTECTED, "bytes of the reserve for who helps the helper") \
+	X(yielded_bytes, NONE, "bytes of the reserve for kills that were none of tbtf's") \
+	X(foretold, NONE, "times the end of memory was foretold")		\
 	X(kills, TASK, "processes killed in a protected one's place")		\
 	X(freed_bytes, TASK, "bytes these kills were expected to free")		\
 	X(spared, PROTECTED, "times a protected process was spared")		\
@@ -63,7 +69,9 @@
 	X(round, NS, PROTECTED, "time to decide a round, without what is waited then") \
 	X(relief, NS, PROTECTED, "time from the first kill for a fault until it had its memory") \
 	X(nap, NS, TASK, "time of a nap")					\
-	X(rung_wait, NS, PROTECTED, "time an episode was past sacrifice, with nobody to kill") \
+	X(rung_steal, NS, PROTECTED, "time on rung two, where other nodes are asked") \
+	X(rung_print, NS, PROTECTED, "time on rung three, where memory is printed") \
+	X(rung_wait, NS, PROTECTED, "time an episode had nothing left but to wait") \
 	X(grant, NS, PROTECTED, "time from a request until it was granted")	\
 	X(victim_gone, NS, NONE, "time from the kernel's kill until the victim's memory is back") \
 	X(candidates, COUNT, PROTECTED, "processes looked at for a choice")	\

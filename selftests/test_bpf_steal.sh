@@ -45,7 +45,7 @@ lines()
 	grep "\"event\": \"$1\"" $EVENTS | grep -c -- "$2"
 }
 
-plan 18
+plan 19
 
 modprobe brd rd_nr=1 rd_size=32768 || skip_all "no RAM disk"
 mkswap /dev/ram0 > /dev/null
@@ -90,7 +90,8 @@ is "watch: requests" "$(lines request '"rung": "steal", "wanted_kb": 65536')" 3
 is "watch: granted" "$(lines answer '"answer": "granted".*"granted_kb": 32768')" 1
 is "watch: refused" "$(lines answer '"answer": "refused"')" 1
 is "watch: orphaned" "$(lines answer '"answer": "orphaned"')" 1
-is "watch: skipped, and why" "$(lines answer '"answer": "skipped".*"reason": "no_helper"')" 2
+is "watch: skipped, and why" "$(lines answer '"answer": "skipped".*"rung": "steal".*"reason": "no_helper"')" 2
+is "watch: nor does anybody print" "$(lines answer '"answer": "skipped".*"rung": "print".*"reason": "no_helper"')" 3
 is "watch: the rung that was left" "$(lines rung_end '"outcome": "stolen".*"rung": "steal"')" 1
 is "watch: the end" "$(lines episode_end '"outcome": "stolen"')" 1
 check "nothing is unknown" [ "$(grep -c unknown $EVENTS)" = 0 ]

@@ -8,7 +8,7 @@
 # usage: recording.pl [samples|events]
 #
 # Episode 3 of the machine: seven kills for postgres (812), of 100, 200, ... 700
-# MiB, a wait, an eighth kill, a wait, and the end: postgres dies. Episode 4 of
+# MiB, a wait, an eighth kill, a wait on rungs two and three, and the end: postgres dies. Episode 4 of
 # /build.slice: a dry run. Episode 5 of the machine is open, and nobody died in
 # it. Some of the names are hostile.
 use strict;
@@ -69,6 +69,8 @@ event(74, "sacrifice", @machine, worth_kb => 11264, band => "lowered", policy =>
       candidates => 1, task => process("cron", 950, 12288, "/system.slice/cron.service", -100));
 $freed += 11264;
 event(76, "killless", @machine, futile => "max_kills");
+event(79, "rung_end", @machine, outcome => "open", rung => "steal", duration_ns => int(3e9));
+event(85.9, "rung_end", @machine, outcome => "killed", rung => "print", duration_ns => int(6.9e9));
 event(86, "exhausted", @machine, outcome => "killed", duration_ns => int(10e9));
 event(86.1, "died", episode => 3, task => $big, death => "exhausted");
 event(90, "episode_end", @machine, outcome => "killed", rounds => 31, kills => 8, naps => 20,

@@ -100,7 +100,7 @@ check "it is well formed" well_formed "$page"
 is "episodes" "$(number episodes)" 3
 is "kills, the dry run not counted" "$(number kills)" 8
 is "freed: 2800 MiB less 7, and 11" "$(number freed)" 2.7G
-is "waits" "$(number waits)" 3
+is "waits, each rung its own" "$(number waits)" 4
 is "protected that died" "$(number died)" 1
 is "least memory" "$(number least)" 12.1M
 expect "the headline" 0 "^<h1>8 processes died for <bdi>postgres</bdi>, and it was not enough</h1>" cat "$page"
@@ -110,7 +110,7 @@ is "a row for each kill" "$(rows kill-table)" 9
 is "a row for the end, and for the death" "$(rows end-table)" 2
 is "a dot for each kill" "$(count '<circle class="dot"')" 9
 is "a text for each dot" "$(count '<g class="hot kill"')" 9
-is "a bar for each wait" "$(count '<g class="hot wait"')" 3
+is "a bar for each wait" "$(count '<g class="hot wait"')" 4
 is "a mark for each end" "$(count '<g class="hot end"')" 2
 is "a line for each episode" "$(count 'class="episode"')" 3
 is "numbers at each place of the picture" "$(count 'class="hot strip"')" 232
@@ -125,6 +125,8 @@ expect "a kill's numbers" 0 '12:03:55\.000</td><td class="n">3</td><td><bdi>chro
 expect "a dry run is called so" 0 "cc1plus</bdi> <small>5001</small> <small>dry run</small>" cat "$page"
 expect "a kill's hover text" 0 '>chrome \(901\) died</tspan>.*>for postgres \(812\)</tspan>.*>size 100.0M, frees 99.0M</tspan>' cat "$page"
 expect "a wait's hover text" 0 '>nobody to kill: waits for 4.0 s</tspan>.*>why: nobody</tspan>' cat "$page"
+expect "a wait for other nodes" 0 '>nobody to kill: waits for 3.0 s on rung steal</tspan>.*>why: max_kills</tspan>' cat "$page"
+expect "and one for what is printed" 0 '>nobody to kill: waits for 6.9 s on rung print</tspan>.*>why: max_kills</tspan>' cat "$page"
 expect "the hover text of a moment" 0 '12:04:40</tspan>.*>in use 8.0G of 8.0G</tspan>.*>available 12.1M</tspan>.*>stalled: somebody 40%, all 10%</tspan>' cat "$page"
 expect "lost events are owned to" 0 'id="lost">17 events' cat "$page"
 

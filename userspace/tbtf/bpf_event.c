@@ -37,6 +37,8 @@ static const char * const names[] = {
 	[TBTF_EVENT_EPISODE_END]	= "episode_end",
 	[TBTF_EVENT_REQUEST]		= "request",
 	[TBTF_EVENT_ANSWER]		= "answer",
+	[TBTF_EVENT_PRINT]		= "print",
+	[TBTF_EVENT_FORETOLD]		= "foretold",
 	[TBTF_RECORD_VICTIM]		= "oom_victim",
 	[TBTF_RECORD_GONE]		= "oom_victim_gone",
 };
@@ -61,8 +63,10 @@ static const char * const skips[] = {
 };
 
 static const char * const rounds[] = {
-	"", "sacrificed", "dry_run", "waits", "fails", "exhausted", "passed", "leaving",
+	"", "sacrificed", "dry_run", "waits", "fails", "exhausted", "passed", "leaving", "printed",
 };
+
+static const char * const prints[] = { "", "bridge", "last", "yield" };
 
 #define WORD(words, nr)	((nr) < ARRAY_SIZE(words) ? (words)[nr] : "unknown")
 
@@ -139,6 +143,8 @@ static const char *what(const struct tbtf_event *e)
 		return WORD(deaths, e->what);
 	case TBTF_EVENT_ANSWER:
 		return WORD(answers, e->what);
+	case TBTF_EVENT_PRINT:
+		return WORD(prints, e->what);
 	case TBTF_EVENT_RUNG_END:
 	case TBTF_EVENT_EXHAUSTED:
 	case TBTF_EVENT_EPISODE_END:
@@ -163,6 +169,8 @@ static const char *what_key(uint32_t kind)
 		return "death";
 	case TBTF_EVENT_ANSWER:
 		return "answer";
+	case TBTF_EVENT_PRINT:
+		return "print";
 	case TBTF_EVENT_RUNG_END:
 	case TBTF_EVENT_EXHAUSTED:
 	case TBTF_EVENT_EPISODE_END:
@@ -206,6 +214,29 @@ static void text_answer(FILE *out, const struct tbtf_event *e)
 		fprintf(out, "%s, %.1f ms after\n", what(e), e->ns / 1e6);
 }
 
+static void text_rung_end(FILE *out, const struct tbtf_event *e)
+{
+	double ms = e->ns / 1e6;
+
+	if (e->rung)
+		fprintf(out, "was on rung %s for %.0f ms: ", WORD(rungs, e->rung), ms);
+	else
+		fprintf(out, "has waited %.0f ms: ", ms);
+	fprintf(out, "%s\n", e->what == TBTF_OUTCOME_OPEN ? "goes on" : what(e));
+}
+
+static void text_print(FILE *out, const struct tbtf_event *e)
+{
+	static const char * const why[] = {
+		"", ": the bridge, while the helper is at work", ": nobody can bring more",
+		", before a kill that is none of tbtf's",
+	};
+	char a[64], c[16];
+
+	fprintf(out, "print: %s of the reserve for %s%s\n", tbtf_size(e->worth_kb, c),
+		who(&e->caller, a), WORD(why, e->what));
+}
+
 void tbtf_event_text(FILE *out, const struct tbtf_record *rec)
 {
 	const struct tbtf_event *e = &rec->event;
@@ -242,7 +273,7 @@ void tbtf_event_text(FILE *out, const struct tbtf_record *rec)
 		fprintf(out, "%s has waited %.1f ms\n", who(&e->task, a), ms);
 		break;
 	case TBTF_EVENT_RUNG_END:
-		fprintf(out, "has waited %.0f ms: %s\n", ms, what(e));
+		text_rung_end(out, e);
 		break;
 	case TBTF_EVENT_REQUEST:
 		fprintf(out, "%s: asks the helper for %s for %s\n", WORD(rungs, e->rung),
@@ -250,6 +281,13 @@ void tbtf_event_text(FILE *out, const struct tbtf_record *rec)
 		break;
 	case TBTF_EVENT_ANSWER:
 		text_answer(out, e);
+		break;
+	case TBTF_EVENT_PRINT:
+		text_print(out, e);
+		break;
+	case TBTF_EVENT_FORETOLD:
+		fprintf(out, "MEMORY WILL BE GONE in %.1f s, if this goes on: %s left\n", ms / 1000,
+			tbtf_size(e->worth_kb, c));
 		break;
 	case TBTF_EVENT_EXHAUSTED:
 		fprintf(out, "exhausted: %s has outlived all: %s\n", who(&e->protected, a),
@@ -353,6 +391,10 @@ void tbtf_event_json(FILE *out, const struct tbtf_record *rec)
 		json_string(&json, "rung", WORD(rungs, e->rung));
 	if (e->kind == TBTF_EVENT_REQUEST)
 		json_unsigned(&json, "wanted_kb", e->worth_kb);
+	if (e->kind == TBTF_EVENT_PRINT)
+		json_unsigned(&json, "printed_kb", e->worth_kb);
+	if (e->kind == TBTF_EVENT_FORETOLD)
+		json_unsigned(&json, "left_kb", e->worth_kb);
 	if (e->kind == TBTF_EVENT_ANSWER && e->what == TBTF_ANSWERED_GRANTED)
 		json_unsigned(&json, "granted_kb", e->worth_kb);
 	if (e->kind == TBTF_EVENT_ANSWER && e->reason)

@@ -130,6 +130,7 @@ static bool parse(const struct json_line *line, struct rec_event *e)
 	e->worth_kb = number(line, e->kind == REC_EPISODE_END ? "freed_kb" : "worth_kb");
 	e->duration_ns = number(line, "duration_ns");
 	what(line, e);
+	text(line, "rung", e->rung, sizeof(e->rung));
 	text(line, "band", e->band, sizeof(e->band));
 	text(line, "policy", e->policy, sizeof(e->policy));
 	e->candidates = number(line, "candidates");

@@ -60,6 +60,7 @@ struct rec_event {
 	uint64_t worth_kb;
 	uint64_t duration_ns;
 	char what[REC_WORD];	/* by kind: outcome, futile, death, pass, role, answer */
+	char rung[REC_WORD];	/* steal, print; "": none, or it is not said */
 	char band[REC_WORD], policy[REC_WORD];
 	uint64_t candidates, tries;
 	bool dry_run;

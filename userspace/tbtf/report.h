@@ -37,12 +37,14 @@ struct report_episode {
 	uint64_t rounds, kills, freed_kb, naps;
 	uint64_t seen_kills, seen_kb;	/* in the recording */
 	uint64_t waiting_since;		/* 0: it does not */
+	char why[REC_WORD];		/* nobody was there to be killed, at last */
 };
 
 /* A time past the rung of sacrifice. */
 struct report_wait {
 	uint64_t begin, end, episode;
 	char why[REC_WORD];
+	char rung[REC_WORD];		/* on which it was; "": nothing was left but to wait */
 };
 
 /* The end of the ladder, or of a protected process. */

@@ -79,8 +79,8 @@ static int kill_of(struct report *r, struct report_episode *ep, const struct rec
 	return 0;
 }
 
-/* It leaves the rung past sacrifice, if it stood on it. */
-static void wait_ends(struct report *r, struct report_episode *ep, uint64_t ns)
+/* It leaves the rung past sacrifice, if it stood on it; "": of which nothing is known. */
+static void wait_ends(struct report *r, struct report_episode *ep, uint64_t ns, const char *rung)
 {
 	struct report_wait *wait;
 
@@ -90,6 +90,7 @@ static void wait_ends(struct report *r, struct report_episode *ep, uint64_t ns)
 		wait = &r->waits[i];
 		if (wait->episode == ep->id) {
 			wait->end = ns;
+			snprintf(wait->rung, sizeof(wait->rung), "%s", rung);
 			break;
 		}
 	}
@@ -113,7 +114,10 @@ static int wait_begins(struct report *r, struct report_episode *ep, const struct
 	wait->begin = e->ns;
 	wait->end = 0;
 	wait->episode = ep->id;
-	memcpy(wait->why, e->what, sizeof(wait->why));
+	/* Where it goes on to the next rung the reason is the same. */
+	if (e->kind == REC_KILLLESS)
+		memcpy(ep->why, e->what, sizeof(ep->why));
+	memcpy(wait->why, ep->why, sizeof(wait->why));
 	ep->waiting_since = e->ns;
 	return 0;
 }
@@ -200,20 +204,20 @@ static int of_episode(struct report *r, const struct rec_event *e)
 		ep->kills = e->kills;
 		ep->naps = e->naps;
 		ep->freed_kb = e->worth_kb;
-		wait_ends(r, ep, e->ns);
+		wait_ends(r, ep, e->ns, "");
 		break;
 	case REC_SACRIFICE:
-		wait_ends(r, ep, e->ns);
+		wait_ends(r, ep, e->ns, "");
 		if (add_size(r, e))
 			return -ENOMEM;
 		return kill_of(r, ep, e);
 	case REC_KILLLESS:
 		return wait_begins(r, ep, e);
 	case REC_RUNG_END:
-		wait_ends(r, ep, e->ns);
-		break;
+		wait_ends(r, ep, e->ns, e->rung);
+		return strcmp(e->what, "open") ? 0 : wait_begins(r, ep, e);
 	case REC_EXHAUSTED:
-		wait_ends(r, ep, e->ns);
+		wait_ends(r, ep, e->ns, "");
 		return end_of(r, e, false);
 	default:
 		break;

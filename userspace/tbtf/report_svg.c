@@ -487,7 +487,8 @@ static void wait_bars(const struct svg *s, bool hot)
 			continue;
 		tip_begin(&tip);
 		tip_when(&tip, s, w->begin, true);
-		tip_line(&tip, "nobody to kill: waits for %s", html_duration(w->end - w->begin, buf));
+		tip_line(&tip, "nobody to kill: waits for %s%s%s", html_duration(w->end - w->begin, buf),
+			 *w->rung ? " on rung " : "", w->rung);
 		if (*w->why)
 			tip_line(&tip, "why: %s", w->why);
 		tip_line(&tip, "episode %llu", (unsigned long long)w->episode);
