@@ -117,6 +117,32 @@ only borrow "no credit" "has to say credit_kb" "${good[@]:0:7}" "${good[@]:8}"
 only borrow "an extent larger than the line" "extent_kb = 131072 is more than credit_kb = 65536" \
 	"${good[@]}" "[borrow]" "extent_kb = 131072"
 only borrow "two copies, one lender" "copies = 2 needs two nodes" "${good[@]}" "[borrow]" "copies = 2"
+only borrow "no lenders, no mints" "\[peers\] is empty" "[node]" "name = one"
+
+# [print]
+own=("[print]" "mints = zram")
+conf "${own[@]}"
+expect "tbtfd: borrow: mints, and nothing else" 0 "good for 'tbtfd borrow'" "$TBTFD" borrow --config "$file" --check-config
+expect "tbtfd: borrow: mints: a dry run" 0 'would print with a zram of [0-9]* kB' "$TBTFD" borrow --config "$file" --dry-run
+conf "${good[@]}" "[print]" "mints = file	 zram" "file = /swap" "file_kb = 65536"
+expect "tbtfd: borrow: lenders and mints" 0 "good for" "$TBTFD" borrow --config "$file" --check-config
+expect "tbtfd: borrow: in the order of the file" 0 'a swap file /swap of 65536 kB.*' \
+	sh -c "'$TBTFD' borrow --config '$file' --dry-run 2>&1 | grep 'print with' | head -1"
+refused "no mint" ":2: mints = : one or more of: zram, file, limit, hotplug" "[print]" "mints ="
+refused "an unknown mint" ":2: mints has 'gold': one or more of: zram" "[print]" "mints = zram gold"
+refused "a mint twice" ":2: mints has 'zram' twice" "[print]" "mints = zram file zram"
+refused "a file's name from here" ":2: file = swap: a file's full name" "[print]" "file = swap"
+for word in limit hotplug; do
+	only borrow "the mint $word" "'$word' is not written yet" "[print]" "mints = zram $word"
+done
+only borrow "a file without a size" "'file' needs file, its name, and file_kb" "[print]" "mints = file" "file = /swap"
+only borrow "a size without a file" "'file' needs file, its name, and file_kb" "[print]" "mints = file" "file_kb = 65536"
+only borrow "a file and no mint for it" "mints has no 'file': which is it" "${own[@]}" "file = /swap"
+only borrow "a file's name with a blank" "a name without blanks" "[print]" "mints = file" "file = /my swap" "file_kb = 65536"
+only borrow "credit of nobody" "credit_kb = 65536, and yet \[peers\] is empty" "[borrow]" "credit_kb = 65536" "${own[@]}"
+only borrow "zram behind other nodes" "zram_priority = 10 has to be above \[borrow\] priority = 10" \
+	"${own[@]}" "zram_priority = 10"
+
 only lend "no memory" "has to say memory_kb" "${good[@]:0:10}"
 only lend "more for one than for all" "per_borrower_kb = 131072 is more than memory_kb" \
 	"${good[@]}" "per_borrower_kb = 131072"
@@ -175,6 +201,12 @@ answering "$line" "$lender" "$extent"
 peers "a lender" 0 '^two +there +[0-9]+d +1.5ms +1.0G +768.0M +1.0M  may swap; \\x1bno more$'
 answering "$line" "$lender" "$extent"
 peers "an extent" 0 '^/dev/nbd0 +two +attached +256.0M +1.0M +[0-9]+d +-  no connection  called back  lost$'
+print='{"kind":"print","requests":2,"granted":1,"refused":1,"granted_kb":262144,"burn_kb_s":1024,"print_kb_s":2048,"inflation_permille":333,"withdrawing":true}'
+mint='{"kind":"mint","name":"zram","state":"no-gain","ready_kb":0,"out_kb":524288,"used_kb":1024,"cost_kb":512,"printed_kb":262144,"prints":1,"rate_kb_s":2048,"price_permille":950,"ns_per_kb":900,"why":"\u001bpages"}'
+answering "$line" "$print" "$mint"
+peers "what is printed" 0 '^printing: asked 2 times, granted 1 \(256.0M\), refused 1; burns 1.0M/s, prints 2.0M/s, at 33.3 %; withdraws$'
+answering "$line" "$print" "$mint"
+peers "a mint" 0 '^zram +no-gain +0K +512.0M +1.0M +512K +95.0 %  \\x1bpages$'
 answering "$line" nonsense
 peers "an answer that is none" 1 'the answer of tbtfd'
 answering "$line" '{"kind":"borrower"}'
@@ -191,7 +223,7 @@ check "tbtf peers: --json is what the daemon says" diff "$tmp/json" <(printf '%s
 sed -n '/^\.SS Options/,/^\.SH EXAMPLES/p' Documentation/man/tbtfd.8 | sed 's/\\-/-/g' |
 	grep -oE '^\.BI? --[a-z-]+' | sed 's/^[^ ]*/ /' | sort > "$tmp/b"
 check "tbtfd: options: --help and tbtfd(8)" diff "$tmp/a" "$tmp/b"
-for section in node borrow lend security; do
+for section in node borrow lend print security; do
 	conf "[$section]" "nothing = 1"
 	"$TBTFD" lend --config "$file" --check-config 2>&1 | sed 's/.*there are //; s/, /\n/g' | sort > "$tmp/a"
 	sed -n "/^\.SS \[$section\]/,/^\.S[SH]/p" Documentation/man/tbtfd.conf.5 |

@@ -174,16 +174,18 @@ static void test_header(void)
 	unsigned char header[TBTF_SWAP_HEADER], other[TBTF_SWAP_HEADER];
 	uint32_t version, last;
 
-	is("header: of 32 MiB", tbtf_swap_header(header, 32 * MIB), 0);
+	is("header: of 32 MiB", tbtf_swap_header(header, 32 * MIB, "tbtf"), 0);
 	memcpy(&version, header + 1024, sizeof(version));
 	memcpy(&last, header + 1028, sizeof(last));
 	is("header: version", version, 1);
 	is("header: the last page", last, 32 * MIB / 4 - 1);
 	result(!memcmp(header + 4086, "SWAPSPACE2", 10), "header: magic");
-	is("header: of another", tbtf_swap_header(other, 32 * MIB), 0);
+	is("header: of another", tbtf_swap_header(other, 32 * MIB, "tbtf"), 0);
 	result(memcmp(header, other, sizeof(header)), "header: each with a uuid of its own");
-	is("header: too small", tbtf_swap_header(header, 39), -ERANGE);
-	is("header: too large", tbtf_swap_header(header, 17 * 1024 * GIB), -ERANGE);
+	result(tbtf_swap_labelled(header, "tbtf") && !tbtf_swap_labelled(header, "tbt") &&
+	       !tbtf_swap_labelled(header, "tbtf-print"), "header: whose it is");
+	is("header: too small", tbtf_swap_header(header, 39, "tbtf"), -ERANGE);
+	is("header: too large", tbtf_swap_header(header, 17 * 1024 * GIB, "tbtf"), -ERANGE);
 }
 
 static void test_swaps(void)

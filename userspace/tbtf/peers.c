@@ -134,10 +134,41 @@ static void print_extent(const struct json_line *line, bool first)
 	       json_is_true(line, "lost") ? "  lost" : "");
 }
 
+static void print_totals(const struct json_line *line)
+{
+	char a[16], b[16], c[16];
+
+	printf("\nprinting: asked %llu times, granted %llu (%s), refused %llu; burns %s/s, prints %s/s",
+	       (unsigned long long)number(line, "requests"), (unsigned long long)number(line, "granted"),
+	       size(line, "granted_kb", a), (unsigned long long)number(line, "refused"),
+	       size(line, "burn_kb_s", b), size(line, "print_kb_s", c));
+	if (number(line, "inflation_permille"))
+		printf(", at %.1f %%", number(line, "inflation_permille") / 10.0);
+	printf("%s\n", json_is_true(line, "withdrawing") ? "; withdraws" : "");
+}
+
+static void print_mint(const struct json_line *line, bool first)
+{
+	const char *why = json_text(line, "why");
+	char a[16], b[16], c[16], d[16], price[16] = "-", buf[256];
+
+	if (first)
+		printf("%-10s %-10s %7s %7s %7s %7s %9s  %s\n", "MINT", "STATE", "READY", "OUT", "IN USE",
+		       "COSTS", "PRICE", "");
+	if (number(line, "price_permille"))
+		snprintf(price, sizeof(price), "%.1f %%", number(line, "price_permille") / 10.0);
+	put(line, "name", 10);
+	putchar(' ');
+	put(line, "state", 10);
+	printf(" %7s %7s %7s %7s %9s  %s\n", size(line, "ready_kb", a), size(line, "out_kb", b),
+	       size(line, "used_kb", c), size(line, "cost_kb", d), price,
+	       tbtf_text(buf, sizeof(buf), why ? why : ""));
+}
+
 /* One line of the answer. -EPROTO: none of those that there are. */
 static int print(const char *text, size_t len, bool as_json, const char **before)
 {
-	static const char * const kinds[] = { "line", "lender", "extent" };
+	static const char * const kinds[] = { "line", "lender", "extent", "print", "mint" };
 	static struct json_line line;
 	const char *kind;
 	size_t i = 0;
@@ -157,8 +188,12 @@ static int print(const char *text, size_t len, bool as_json, const char **before
 		print_line(&line);
 	else if (i == 1)
 		print_lender(&line, *before != kinds[i]);
-	else
+	else if (i == 2)
 		print_extent(&line, *before != kinds[i]);
+	else if (i == 3)
+		print_totals(&line);
+	else
+		print_mint(&line, *before != kinds[i]);
 	*before = kinds[i];
 	return 0;
 }

@@ -9,6 +9,8 @@
  * path (serve() and what it calls) nothing is allocated, no lock is taken and nobody
  * is waited for, but the kernel in swapon(2) itself.
  *
+ * What is to be printed goes to press.c, which knows the mints.
+ *
  * Afterwards, when there is time, and once a second: what is not needed any more goes
  * back, what is wanted back is made free, and what was lost is told.
  */
@@ -31,6 +33,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "memory.h"
+#include "press.h"
 #include "proc.h"
 #include "swap.h"
 
@@ -54,6 +57,7 @@ static struct tbtf_borrower borrower;
 static struct pending pending[PENDING_MAX];
 static sd_event *event;
 static int device = -1;
+static int press_done = -1;	/* an eventfd: a mint has done something */
 static bool stopping, impatient;
 
 /* The swapoff at work: one at a time, each moves all that it can. */
@@ -215,8 +219,12 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *da
 
 	(void)source;
 	(void)data;
-	while (!(err = tbtf_kernel_read(fd, &request)))
-		receive(&request);
+	while (!(err = tbtf_kernel_read(fd, &request))) {
+		if (request.rung == TBTF_RUNG_PRINT)
+			tbtf_press_request(&request);
+		else
+			receive(&request);
+	}
 	if (err == -EAGAIN && !(revents & (EPOLLERR | EPOLLHUP)))
 		return 0;
 	tbtf_err("the module talks to us no more: %s",
@@ -495,7 +503,7 @@ static void stop_if_done(void)
 {
 	char name[TBTF_DEVICE_LEN];
 
-	if (!stopping || leaving.slot >= 0)
+	if (!stopping || leaving.slot >= 0 || tbtf_press_busy())
 		return;
 	/* What could be brought back was: leave() would be at it. */
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
@@ -524,7 +532,9 @@ static void look(void)
 		i = leaving.slot < 0 ? find_unwanted() : -1;
 		if (i >= 0 && (slot(i)->lost || make_room(i, &room)))
 			leave(i, slot(i)->lost ? "it is lost" : "its lender wants it back");
-		if (leaving.slot < 0 && !impatient)
+		/* In reverse order: first what was printed, then what was stolen. */
+		if (leaving.slot < 0 && !impatient &&
+		    !tbtf_press_look(&room, elsewhere_kb(-1), stopping))
 			give_back(&room);
 	}
 	tell_status();
@@ -538,6 +548,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 	(void)usec;
 	(void)data;
 	serve_pending();
+	tbtf_press_collect();
 	look();
 	(void)sd_event_now(event, CLOCK_MONOTONIC, &now);
 	return sd_event_source_set_time(source, now + TICK_US);
@@ -557,6 +568,20 @@ static int on_line(sd_event_source *source, int fd, uint32_t revents, void *data
 	return 0;
 }
 
+static int on_press(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	uint64_t count;
+
+	(void)source;
+	(void)revents;
+	(void)data;
+	if (read(fd, &count, sizeof(count)) < 0)
+		return 0;
+	tbtf_press_collect();
+	look();
+	return 0;
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
 	(void)source;
@@ -565,6 +590,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 		impatient = true;
 		if (leaving.slot >= 0)
 			(void)kill(leaving.pid, SIGKILL);
+		tbtf_press_hurry();
 	} else {
 		tbtf_notice("told to stop (signal %u)", info->ssi_signo);
 		(void)sd_notify(0, "STOPPING=1");
@@ -572,6 +598,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 		borrower.line.stopping = true;
 		/* From here on the module has no helper: its ladder skips this rung at once. */
 		serve_pending();
+		tbtf_press_refuse();
 		(void)close(device);
 		device = -1;
 		tbtf_memory_ballast_free();
@@ -582,9 +609,10 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* -- Beginning and end ------------------------------------------------------------ */
 
-static int open_module(void)
+static int open_module(const struct tbtf_conf *conf)
 {
-	device = tbtf_kernel_open(TBTF_RUNG_STEAL);
+	device = tbtf_kernel_open((conf->peers ? TBTF_RUNG_STEAL : 0) |
+				  (conf->print.mints ? TBTF_RUNG_PRINT : 0));
 	switch (device) {
 	case -ENOENT:
 	case -ENODEV:
@@ -611,7 +639,7 @@ static int open_module(void)
 
 static int open_events(void)
 {
-	sd_event_source *kernel, *tick;
+	sd_event_source *kernel, *press, *tick;
 	sigset_t mine;
 	int err;
 
@@ -629,6 +657,10 @@ static int open_events(void)
 		err = sd_event_source_set_priority(kernel, SD_EVENT_PRIORITY_IMPORTANT);
 	if (err >= 0)
 		err = sd_event_add_io(event, NULL, borrower.line.to_main, EPOLLIN, on_line, NULL);
+	if (err >= 0)
+		err = sd_event_add_io(event, &press, press_done, EPOLLIN, on_press, NULL);
+	if (err >= 0)	/* as what it is an answer to */
+		err = sd_event_source_set_priority(press, SD_EVENT_PRIORITY_IMPORTANT);
 	if (err >= 0)
 		err = sd_event_add_signal(event, NULL, SIGTERM, on_signal, NULL);
 	if (err >= 0)
@@ -650,7 +682,8 @@ static int open_line(const struct tbtf_conf *conf)
 	line->extent_kb = tbtf_extent_size(conf->borrow.credit_kb, conf->borrow.extent_kb);
 	line->to_main = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	line->to_lenders = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (line->to_main < 0 || line->to_lenders < 0) {
+	press_done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (line->to_main < 0 || line->to_lenders < 0 || press_done < 0) {
 		tbtf_err("cannot make an eventfd: %s", strerror(errno));
 		return -errno;
 	}
@@ -710,11 +743,13 @@ static int plan(const struct tbtf_conf *conf)
 				      conf->borrow.ballast_kb));
 	tbtf_info("dry run: would have vm.min_free_kbytes at %" PRIu64 " or more, which is %" PRIu64,
 		  min_free_kb, room.min_free_kb);
-	tbtf_info("dry run: would keep %" PRIu64 " kB ready, in extents of up to %" PRIu64 " kB, each a swap device of priority %" PRIu64,
-		  conf->borrow.credit_kb, extent_kb, conf->borrow.priority);
+	if (conf->peers)
+		tbtf_info("dry run: would keep %" PRIu64 " kB ready, in extents of up to %" PRIu64 " kB, each a swap device of priority %" PRIu64,
+			  conf->borrow.credit_kb, extent_kb, conf->borrow.priority);
 	for (size_t i = 0; i < conf->peers; i++)
 		tbtf_info("dry run: would ask %s at %s", conf->peer[i].name,
 			  conf->peer[i].address.text);
+	tbtf_press_plan(conf);
 	return EXIT_OK;
 }
 
@@ -732,20 +767,24 @@ int tbtf_borrow_run(const struct tbtf_conf *conf, bool dry_run)
 
 	if (dry_run)
 		return plan(conf);
-	code = open_module();
+	code = open_module(conf);
 	if (code)
 		return code;
 	if (prepare(conf) || open_line(conf))
 		return EXIT_FAILED;
 	if (open_events() || tbtf_control_open(event, &borrower))
 		return EXIT_FAILED;
-	if (tbtf_lenders_start(&borrower.line))
+	if (conf->peers && tbtf_lenders_start(&borrower.line))
+		return EXIT_FAILED;
+	if (tbtf_press_start(conf, press_done, answer))
 		return EXIT_FAILED;
 	(void)sd_notify(0, "READY=1");
-	tbtf_info("ready: %" PRIu64 " kB wanted, in extents of up to %" PRIu64 " kB, from %zu lenders",
-		  conf->borrow.credit_kb, borrower.line.extent_kb, conf->peers);
+	tbtf_info("ready: %" PRIu64 " kB wanted, in extents of up to %" PRIu64 " kB, from %zu lenders; %zu mints",
+		  conf->borrow.credit_kb, borrower.line.extent_kb, conf->peers, conf->print.mints);
 	err = sd_event_loop(event);
-	tbtf_lenders_stop(&borrower.line);
+	tbtf_press_stop();
+	if (conf->peers)
+		tbtf_lenders_stop(&borrower.line);
 	tbtf_control_close();
 	if (!attached())
 		(void)tbtf_memory_restore();

@@ -32,6 +32,7 @@ enum type {
 	NAME,			/* char[TBTF_NAME_LEN] */
 	PATH,			/* char[256] */
 	ADDRESS,		/* struct tbtf_address */
+	MINTS,			/* int[TBTF_MINTS], and conf.print.mints */
 };
 
 /* One key: where its value goes, and what may be said. */
@@ -48,6 +49,13 @@ struct key {
 static const char * const encryption_words[] = { "", "tls", "none", NULL };
 static const char * const secrecy_words[] = { "lender", "none", NULL };
 static const char * const steal_words[] = { "last", "pressure", NULL };
+static const char * const mint_words[] = {
+	[TBTF_MINT_ZRAM] = "zram",
+	[TBTF_MINT_FILE] = "file",
+	[TBTF_MINT_LIMIT] = "limit",
+	[TBTF_MINT_HOTPLUG] = "hotplug",
+	[TBTF_MINTS] = NULL,
+};
 
 #define AT(field)	offsetof(struct tbtf_conf, field)
 
@@ -73,6 +81,12 @@ static const struct key keys[] = {
 	{ "lend", "per_borrower_kb", NUMBER, AT(lend.per_borrower_kb), 16384, 64 * TIB_KB, "KiB", NULL },
 	{ "lend", "lease_s", NUMBER, AT(lend.lease_s), 10, 604800, "seconds", NULL },
 	{ "lend", "too_big_to_fail", YES_NO, AT(lend.too_big_to_fail), 0, 0, NULL, NULL },
+	{ "print", "mints", MINTS, AT(print.mint), 0, 0, NULL, mint_words },
+	{ "print", "withdraw_after_s", NUMBER, AT(print.withdraw_after_s), 1, 604800, "seconds", NULL },
+	{ "print", "zram_kb", NUMBER, AT(print.zram_kb), 4096, 64 * TIB_KB, "KiB", NULL },
+	{ "print", "zram_priority", NUMBER, AT(print.zram_priority), 1, 32767, "", NULL },
+	{ "print", "file", PATH, AT(print.file), 0, 0, NULL, NULL },
+	{ "print", "file_kb", NUMBER, AT(print.file_kb), 4096, 16 * TIB_KB, "KiB", NULL },
 	{ "security", "encryption", WORD, AT(security.encryption), 0, 0, NULL, encryption_words },
 	{ "security", "ca", PATH, AT(security.ca), 0, 0, NULL, NULL },
 	{ "security", "cert", PATH, AT(security.cert), 0, 0, NULL, NULL },
@@ -199,22 +213,63 @@ int tbtf_address_parse(struct tbtf_address *ret, const char *text, uint16_t defa
 	return 0;
 }
 
-static int set_word(struct reading *r, const struct key *key, const char *value, int *ret)
+/* The index of @value in @key->words, or -1, and then @list has them all. */
+static int find_word(const struct key *key, const char *value, char list[256])
 {
-	char list[256] = "";
-
+	*list = 0;
 	for (int i = 0; key->words[i]; i++) {
 		if (!*key->words[i])
 			continue;
-		if (!strcmp(key->words[i], value)) {
-			*ret = i;
-			return 1;
-		}
+		if (!strcmp(key->words[i], value))
+			return i;
 		if (*list)
 			strcat(list, ", ");
 		strcat(list, key->words[i]);
 	}
-	return wrong_line(r, "%s = %s: one of: %s", key->name, value, list);
+	return -1;
+}
+
+static int set_word(struct reading *r, const struct key *key, const char *value, int *ret)
+{
+	char list[256];
+	int i = find_word(key, value, list);
+
+	if (i < 0)
+		return wrong_line(r, "%s = %s: one of: %s", key->name, value, list);
+	*ret = i;
+	return 1;
+}
+
+/* Words with blanks between, each once: their order is the order of asking. */
+static int set_mints(struct reading *r, const struct key *key, const char *value)
+{
+	char copy[256], list[256], *rest = copy, *word;
+	int mint[TBTF_MINTS], i;
+	size_t n = 0;
+
+	if (strlen(value) >= sizeof(copy))
+		return wrong_line(r, "%s: longer than %zu characters", key->name, sizeof(copy) - 1);
+	strcpy(copy, value);
+	while ((word = strsep(&rest, " \t"))) {
+		if (!*word)
+			continue;
+		i = find_word(key, word, list);
+		if (i < 0)
+			return wrong_line(r, "%s has '%s': one or more of: %s", key->name, word, list);
+		for (size_t j = 0; j < n; j++)
+			if (mint[j] == i)
+				return wrong_line(r, "%s has '%s' twice: each stands once", key->name,
+						  word);
+		mint[n++] = i;
+	}
+	if (!n) {
+		(void)find_word(key, "", list);
+		return wrong_line(r, "%s = : one or more of: %s; to print nothing leave it out", key->name,
+				  list);
+	}
+	memcpy(r->conf->print.mint, mint, n * sizeof(*mint));
+	r->conf->print.mints = n;
+	return 1;
 }
 
 static int set_address(struct reading *r, const char *name, const char *value, uint16_t port,
@@ -262,6 +317,8 @@ static int set(struct reading *r, const struct key *key, const char *value)
 		return 1;
 	case ADDRESS:
 		return set_address(r, key->name, value, TBTF_CONTROL_PORT, to);
+	case MINTS:
+		return set_mints(r, key, value);
 	}
 	return 0;
 }
@@ -299,7 +356,7 @@ static int unknown_key(struct reading *r, const char *section, const char *name)
 	if (!*section)
 		return wrong_line(r, "'%s' stands before the first [section]", name);
 	if (!known)
-		return wrong_line(r, "no section is called [%s]: there are [node], [peers], [borrow], [lend], [security]",
+		return wrong_line(r, "no section is called [%s]: there are [node], [peers], [borrow], [lend], [print], [security]",
 				  section);
 	return wrong_line(r, "[%s] has no key '%s': there are %s", section, name, list);
 }
@@ -383,6 +440,11 @@ static void defaults(struct tbtf_conf *conf)
 	conf->borrow.hops = 4;
 	/* Before a disk, after a zram of the usual 100. */
 	conf->borrow.priority = 10;
+
+	/* Printed memory is dearer than stolen: it goes back first. */
+	conf->print.withdraw_after_s = 60;
+	/* Nearer than another node, farther than a zram of the usual 100. */
+	conf->print.zram_priority = 50;
 
 	(void)tbtf_address_parse(&conf->lend.listen, "[::]", TBTF_CONTROL_PORT);
 	conf->lend.nbd_port = TBTF_NBD_PORT;
@@ -475,14 +537,39 @@ static int check_both(const struct tbtf_conf *conf, struct tbtf_conf_error *erro
 	return 0;
 }
 
-/**
- * tbtf_conf_check_borrow() - is that enough to borrow, and can this version do it?
- * @conf: what was read
- * @error: what is wrong
- *
- * Return: 0; -EINVAL: something is missing, or contradicts; -EOPNOTSUPP: this version cannot.
- */
-int tbtf_conf_check_borrow(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
+static bool prints(const struct tbtf_conf *conf, enum tbtf_mint_kind kind)
+{
+	for (size_t i = 0; i < conf->print.mints; i++)
+		if (conf->print.mint[i] == (int)kind)
+			return true;
+	return false;
+}
+
+static int check_print(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
+{
+	bool file = prints(conf, TBTF_MINT_FILE);
+
+	for (int kind = TBTF_MINT_LIMIT; kind <= TBTF_MINT_HOTPLUG; kind++) {
+		if (!prints(conf, kind))
+			continue;
+		(void)wrong(error, "[print] mints: '%s' is not written yet", mint_words[kind]);
+		return -EOPNOTSUPP;
+	}
+	if (file && (!*conf->print.file || !conf->print.file_kb))
+		return wrong(error, "[print] mints: 'file' needs file, its name, and file_kb, its size");
+	if (!file && (*conf->print.file || conf->print.file_kb))
+		return wrong(error, "[print] has file or file_kb, and yet mints has no 'file': which is it?");
+	/* As the kernel shows them in /proc/swaps they would be other names. */
+	if (strpbrk(conf->print.file, " \t\\"))
+		return wrong(error, "[print] file = %s: a name without blanks and backslashes", conf->print.file);
+	if (prints(conf, TBTF_MINT_ZRAM) && conf->print.zram_priority <= conf->borrow.priority)
+		return wrong(error, "[print] zram_priority = %" PRIu64 " has to be above [borrow] priority = %" PRIu64 ": what is compressed is nearer than what is stolen",
+			     conf->print.zram_priority, conf->borrow.priority);
+	return 0;
+}
+
+/* What has to be said where others lend. */
+static int check_steal(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
 {
 	uint64_t copies = conf->borrow.copies;
 	int err = check_both(conf, error);
@@ -507,6 +594,27 @@ int tbtf_conf_check_borrow(const struct tbtf_conf *conf, struct tbtf_conf_error 
 	else
 		return 0;
 	return -EOPNOTSUPP;
+}
+
+/**
+ * tbtf_conf_check_borrow() - is that enough to borrow, and can this version do it?
+ * @conf: what was read
+ * @error: what is wrong
+ *
+ * With mints it is enough to have no peers: then nothing is stolen, only printed.
+ *
+ * Return: 0; -EINVAL: something is missing, or contradicts; -EOPNOTSUPP: this version cannot.
+ */
+int tbtf_conf_check_borrow(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
+{
+	int err = 0;
+
+	if (conf->peers || !conf->print.mints)
+		err = check_steal(conf, error);
+	else if (conf->borrow.credit_kb)
+		return wrong(error, "[borrow] credit_kb = %" PRIu64 ", and yet [peers] is empty: stolen from whom?",
+			     conf->borrow.credit_kb);
+	return err ? err : check_print(conf, error);
 }
 
 /**

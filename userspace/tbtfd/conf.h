@@ -39,6 +39,15 @@ enum tbtf_steal_when {
 	TBTF_STEAL_PRESSURE,		/* before it has to */
 };
 
+/* The means of making memory: [print] mints. Each is a file mint-NAME.c. */
+enum tbtf_mint_kind {
+	TBTF_MINT_ZRAM,
+	TBTF_MINT_FILE,
+	TBTF_MINT_LIMIT,
+	TBTF_MINT_HOTPLUG,
+	TBTF_MINTS,
+};
+
 /**
  * struct tbtf_address - a socket address, and how it was written
  * @sa: resolved when the file was read
@@ -94,6 +103,16 @@ struct tbtf_conf {
 		uint64_t lease_s;
 		bool too_big_to_fail;
 	} lend;
+
+	struct {
+		int mint[TBTF_MINTS];	/* enum tbtf_mint_kind, in the operator's order */
+		size_t mints;		/* so many; 0: nothing is printed */
+		uint64_t withdraw_after_s; /* of burning less than is printed */
+		uint64_t zram_kb;	/* memory that it takes at most; 0: half of all */
+		uint64_t zram_priority;	/* above borrow.priority */
+		char file[256];		/* the swap file; needed for its mint */
+		uint64_t file_kb;	/* its size; likewise */
+	} print;
 
 	struct {
 		int encryption;		/* enum tbtf_encryption */

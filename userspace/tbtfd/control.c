@@ -6,8 +6,9 @@
  *
  * A line of JSON is asked, {"type":"status"}. The answer is an object a line, each with
  * its "kind": one "line", then a "lender" for each peer and an "extent" for each slot in
- * use; then the connection is closed. Only root may ask. Nothing here waits: an answer
- * is smaller than what a socket holds, and who does not read it does not get it.
+ * use, then, with mints, one "print", and a "mint" for each; then the connection is
+ * closed. Only root may ask. Nothing here waits: an answer is smaller than what a socket
+ * holds, and who does not read it does not get it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +24,7 @@
 #include "borrow.h"
 #include "log.h"
 #include "memory.h"
+#include "press.h"
 
 /* Those who have connected and not asked yet. More wait in the queue of the socket. */
 #define CLIENTS		8
@@ -126,6 +128,46 @@ static void say_lenders(int fd)
 	}
 }
 
+static void say_print(int fd)
+{
+	struct json_object *all = object("print");
+	struct tbtf_press_totals totals;
+
+	tbtf_press_totals(&totals);
+	put_number(all, "requests", totals.requests);
+	put_number(all, "granted", totals.granted);
+	put_number(all, "refused", totals.refused);
+	put_number(all, "granted_kb", totals.granted_kb);
+	put_number(all, "burn_kb_s", totals.burn_kb_s);
+	put_number(all, "print_kb_s", totals.print_kb_s);
+	put_number(all, "inflation_permille", totals.inflation);
+	put(all, "withdrawing", json_object_new_boolean(totals.withdrawing));
+	say(fd, all);
+}
+
+static void say_mints(int fd)
+{
+	for (size_t i = 0; i < tbtf_press_mints(); i++) {
+		struct json_object *one = object("mint");
+		struct tbtf_press_view view;
+
+		tbtf_press_view(i, &view);
+		put(one, "name", json_object_new_string(view.mint->ops->name));
+		put(one, "state", json_object_new_string(view.state));
+		put_number(one, "ready_kb", view.mint->ready_kb);
+		put_number(one, "out_kb", view.mint->out_kb);
+		put_number(one, "used_kb", view.mint->used_kb);
+		put_number(one, "cost_kb", view.mint->cost_kb);
+		put_number(one, "printed_kb", view.mint->printed_kb);
+		put_number(one, "prints", view.mint->prints);
+		put_number(one, "rate_kb_s", view.rate_kb_s);
+		put_number(one, "price_permille", view.price);
+		put_number(one, "ns_per_kb", view.mint->ns_per_kb);
+		put(one, "why", json_object_new_string(view.why));
+		say(fd, one);
+	}
+}
+
 static void say_line(int fd)
 {
 	struct json_object *all = object("line");
@@ -177,6 +219,10 @@ static void reply(int fd, const char *line)
 		say_line(fd);
 		say_lenders(fd);
 		say_extents(fd);
+		if (tbtf_press_mints()) {
+			say_print(fd);
+			say_mints(fd);
+		}
 		return;
 	}
 	wrong = object("error");

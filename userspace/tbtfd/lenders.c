@@ -266,7 +266,7 @@ static int build(const struct tbtf_lender *lender, struct tbtf_extent *extent, b
 	struct tbtf_export export;
 	int err;
 
-	err = tbtf_swap_header(header, extent->kb);
+	err = tbtf_swap_header(header, extent->kb, TBTF_SWAP_LABEL);
 	if (!err)
 		err = tbtf_extent_backend(backend, sizeof(backend), lender->peer->name, extent->lease);
 	if (err)

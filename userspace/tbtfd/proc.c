@@ -130,3 +130,22 @@ int tbtf_proc_pressure(void)
 		return -1;
 	return whole * 100 + hundredths;
 }
+
+/**
+ * tbtf_proc_waited_us() - for how long somebody has waited for memory
+ *
+ * Of two looks the difference says what tbtf_proc_pressure() forgets only slowly.
+ *
+ * Return: microseconds since boot; 0: this kernel does not say.
+ */
+uint64_t tbtf_proc_waited_us(void)
+{
+	char text[256], *total;
+	uint64_t us;
+
+	if (tbtf_proc_text("/proc/pressure/memory", text, sizeof(text)) ||
+	    strncmp(text, "some ", 5))
+		return 0;
+	total = strstr(text, "total=");
+	return total && sscanf(total, "total=%" SCNu64, &us) == 1 ? us : 0;
+}

@@ -19,5 +19,6 @@ int tbtf_proc_field(const char *text, const char *name, uint64_t *ret);
 int tbtf_proc_number(const char *path, uint64_t *ret);
 int tbtf_proc_last_to_die(void);
 int tbtf_proc_pressure(void);
+uint64_t tbtf_proc_waited_us(void);
 
 #endif /* _TBTFD_PROC_H */

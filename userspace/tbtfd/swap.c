@@ -40,17 +40,19 @@ struct header {
  * tbtf_swap_header() - what mkswap(8) writes at the beginning of a device
  * @header: where it goes: the device's first page
  * @kb: the device's size, whole pages
+ * @label: up to 15 characters: whose it is
  *
  * Return: 0; -ERANGE: a device that small or large is no swap.
  */
-int tbtf_swap_header(unsigned char header[TBTF_SWAP_HEADER], uint64_t kb)
+int tbtf_swap_header(unsigned char header[TBTF_SWAP_HEADER], uint64_t kb, const char *label)
 {
 	uint64_t pages = kb / (TBTF_SWAP_HEADER / 1024);
-	struct header h = { .version = 1, .label = "tbtf" };
+	struct header h = { .version = 1 };
 
 	if (pages < 10 || pages > UINT32_MAX)
 		return -ERANGE;
 	h.last_page = pages - 1;
+	(void)snprintf(h.label, sizeof(h.label), "%s", label);
 	/* Two of the same would be confused by those who look for swap by its uuid. */
 	if (getrandom(h.uuid, sizeof(h.uuid), GRND_NONBLOCK) != sizeof(h.uuid))
 		memset(h.uuid, 0, sizeof(h.uuid));
@@ -58,6 +60,22 @@ int tbtf_swap_header(unsigned char header[TBTF_SWAP_HEADER], uint64_t kb)
 	memcpy(header, &h, sizeof(h));
 	memcpy(header + TBTF_SWAP_HEADER - 10, "SWAPSPACE2", 10);
 	return 0;
+}
+
+/**
+ * tbtf_swap_labelled() - is that the header of swap with this label?
+ * @header: the first page of a device or file
+ * @label: as given to tbtf_swap_header()
+ *
+ * Return: whether.
+ */
+bool tbtf_swap_labelled(const unsigned char header[TBTF_SWAP_HEADER], const char *label)
+{
+	struct header h;
+
+	memcpy(&h, header, sizeof(h));
+	return !memcmp(header + TBTF_SWAP_HEADER - 10, "SWAPSPACE2", 10) &&
+	       !strncmp(h.label, label, sizeof(h.label));
 }
 
 /**
@@ -74,6 +92,17 @@ int tbtf_swap_on(const char *device, unsigned int priority)
 		    SWAP_FLAG_DISCARD | SWAP_FLAG_DISCARD_PAGES;
 
 	return swapon(device, flags) ? -errno : 0;
+}
+
+/**
+ * tbtf_swap_on_last() - make a prepared file swap, of the lowest priority that there is
+ * @file: its name
+ *
+ * Return: 0, or the errno of swapon(2).
+ */
+int tbtf_swap_on_last(const char *file)
+{
+	return swapon(file, 0) ? -errno : 0;
 }
 
 /* One file that is opened, written, and closed; in the child nothing may be said. */
@@ -160,12 +189,12 @@ int tbtf_swap_parse(char *text, struct tbtf_swap *ret, size_t max)
  * @ret: where they go
  * @max: so many at most
  *
- * Context: thread main; allocates nothing.
+ * Context: any thread; allocates nothing.
  * Return: as tbtf_swap_parse(), or the errno of reading.
  */
 int tbtf_swap_list(struct tbtf_swap *ret, size_t max)
 {
-	static char text[SWAPS_TEXT];
+	char text[SWAPS_TEXT];
 	size_t fill = 0;
 	ssize_t len;
 	int fd = open("/proc/swaps", O_RDONLY | O_CLOEXEC);
@@ -181,4 +210,28 @@ int tbtf_swap_list(struct tbtf_swap *ret, size_t max)
 	(void)close(fd);
 	text[fill] = 0;
 	return tbtf_swap_parse(text, ret, max);
+}
+
+/**
+ * tbtf_swap_find() - is that swap now?
+ * @file: a device's or file's name, as the kernel has it
+ * @ret: how it is used
+ *
+ * Context: any thread; allocates nothing.
+ * Return: 0; -ENOENT: it is none; or the errno of reading.
+ */
+int tbtf_swap_find(const char *file, struct tbtf_swap *ret)
+{
+	struct tbtf_swap swap[TBTF_SWAPS_MAX];
+	int n = tbtf_swap_list(swap, TBTF_SWAPS_MAX);
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n && i < TBTF_SWAPS_MAX; i++) {
+		if (strcmp(swap[i].device, file))
+			continue;
+		*ret = swap[i];
+		return 0;
+	}
+	return -ENOENT;
 }
