@@ -9,6 +9,8 @@
 # two, three, four. A daemon runs as its unit has it: oom_score_adj -1000, and in a
 # cgroup of its own, "daemon". What it prints is in /tmp/borrow.log or /tmp/lend.log.
 
+PKI=
+
 # name_of N
 name_of()
 {
@@ -17,8 +19,37 @@ name_of()
 	echo "$1"
 }
 
+# make_pki: an authority, and a certificate for each node; from then on what configure
+# writes has encryption = tls
+make_pki()
+{
+	local node file dir=/etc/tbtf
+
+	mkdir -p $dir
+	tbtfd pki ca $dir > /dev/null || return
+	for node in $(seq "$NODES"); do
+		tbtfd pki node $dir "$(name_of "$node")" > /dev/null || return
+		[ "$node" -gt 1 ] || continue
+		on "$node" "mkdir -p $dir" || return
+		for file in ca.pem "$(name_of "$node").pem" "$(name_of "$node").key"; do
+			on "$node" "echo '$(cat "$dir/$file")' > $dir/$file" || return
+		done
+	done
+	PKI=$dir
+}
+
+security()
+{
+	if [ -z "$PKI" ]; then
+		echo "encryption = none"
+	else
+		printf '%s\n' "encryption = tls" "ca = $PKI/ca.pem" \
+			"cert = $PKI/$(name_of "$1").pem" "key = $PKI/$(name_of "$1").key"
+	fi
+}
+
 # configure N: what /etc/tbtf/tbtfd.conf has there is on stdin, but for what is the
-# same in all tests: names, peers, and that nothing is encrypted
+# same in all tests: names, peers, and that nothing is encrypted unless make_pki was
 configure()
 {
 	local other peers=""
@@ -31,7 +62,7 @@ $(name_of "$other") = $(address "$other" "$1")"
 name = $(name_of "$1")
 [peers]$peers
 [security]
-encryption = none
+$(security "$1")
 $(cat)' > /etc/tbtf/tbtfd.conf"
 }
 
