@@ -400,7 +400,7 @@ const struct cmd cmd_doctor = {
 		"  -c, --cgroup PATH       look at this cgroup (v2) as well\n"
 		"  -u, --unit NAME         look at the cgroup of this systemd unit as well\n"
 		"  -v, --verbose           what is in order, too\n"
-		"  -j, --json              as JSON, see tbtf(8)\n"
+		"  -j, --json              as JSON, see tbtf-json(5)\n"
 		HELP_OPTION
 		"\nExit status: 0 all well; 1 warnings; 2 not protected; 64 wrong arguments, or\n"
 		"no such process or cgroup; 77 not permitted.\n",

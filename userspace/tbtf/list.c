@@ -141,7 +141,7 @@ const struct cmd cmd_list = {
 	.summary = "the processes that have a role",
 	.help = "Options:\n"
 		"  -a, --all               those too whose role comes from their cgroup\n"
-		"  -j, --json              as JSON, see tbtf(8)\n"
+		"  -j, --json              as JSON, see tbtf-json(5)\n"
 		HELP_OPTION
 		"\nExit status: 0; 1 failed; 69 the module is not loaded; 77 not permitted.\n",
 	.run = run,

@@ -348,7 +348,7 @@ const struct cmd cmd_stats = {
 		"                          are known\n"
 		"  -D, --detach            stop, and forget what has been counted\n"
 		"  -a, --all               the counters that are 0 as well\n"
-		"  -j, --json              as JSON, see tbtf(8)\n"
+		"  -j, --json              as JSON, see tbtf-json(5)\n"
 		"  -o, --openmetrics       as OpenMetrics\n"
 		"  -p, --prometheus        in the text format of Prometheus, as the textfile\n"
 		"                          collector of its node exporter wants it\n"

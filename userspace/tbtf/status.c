@@ -165,7 +165,7 @@ const struct cmd cmd_status = {
 	.summary = "hooks, knobs, stage and counters",
 	.help = "Options:\n"
 		"  -a, --all               the counters that are 0 as well\n"
-		"  -j, --json              as JSON, see tbtf(8)\n"
+		"  -j, --json              as JSON, see tbtf-json(5)\n"
 		HELP_OPTION
 		"\nExit status: 0; 1 failed; 69 the module is not loaded.\n",
 	.run = run,

@@ -225,7 +225,7 @@ const struct cmd cmd_tree = {
 	.help = "Options:\n"
 		"  -m, --marked            only those with a role of their own, and the\n"
 		"                          ones above them\n"
-		"  -j, --json              as JSON, see tbtf(8)\n"
+		"  -j, --json              as JSON, see tbtf-json(5)\n"
 		HELP_OPTION
 		"\nExit status: 0; 1 failed; 69 the module is not loaded; 77 not permitted.\n",
 	.run = run,

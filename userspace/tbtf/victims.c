@@ -261,7 +261,7 @@ const struct cmd cmd_victims = {
 		"  -a, --all               the others too, and why they are no candidates\n"
 		"  -c, --cgroup PATH       in an OOM at the memory.max of this cgroup\n"
 		"  -p, --policy POLICY     uniform, weighted or largest instead of the knob\n"
-		"  -j, --json              as JSON, see tbtf(8)\n"
+		"  -j, --json              as JSON, see tbtf-json(5)\n"
 		HELP_OPTION
 		"\nExit status: 0; 1 failed; 3 nobody could go; 64 wrong arguments; 69 the module\n"
 		"is not loaded; 77 not permitted.\n",

@@ -64,7 +64,7 @@ const struct cmd cmd_watch = {
 	.synopsis = "[--json] [--past] [--number N]",
 	.summary = "events as they come, one a line",
 	.help = "Options:\n"
-		"  -j, --json              one JSON object a line, see tbtf(8)\n"
+		"  -j, --json              one JSON object a line, see tbtf-json(5)\n"
 		"  -p, --past              begin with the last events that are still there\n"
 		"  -n, --number N          stop after so many\n"
 		HELP_OPTION
@@ -115,8 +115,8 @@ const struct cmd cmd_record = {
 	.name = "record",
 	.synopsis = "[--output FILE] [--past]",
 	.summary = "write events and the state of memory to a file",
-	.help = "Appends one JSON object a line, see tbtf(8): the events as tbtf watch --json\n"
-		"has them, and once a second a sample of the machine's memory.\n\n"
+	.help = "Appends one JSON object a line, see tbtf-json(5): the events as tbtf\n"
+		"watch --json has them, and once a second a sample of the machine's memory.\n\n"
 		"Options:\n"
 		"  -o, --output FILE       instead of " RECORD_FILE "\n"
 		"  -p, --past              begin with the last events that are still there\n"

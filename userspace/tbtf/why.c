@@ -476,7 +476,7 @@ const struct cmd cmd_why = {
 		"\nOptions:\n"
 		"  -f, --file FILE         look into this recording only; - is stdin\n"
 		"  -l, --log               look into the kernel log only\n"
-		"  -j, --json              as JSON, see tbtf(8)\n"
+		"  -j, --json              as JSON, see tbtf-json(5)\n"
 		HELP_OPTION
 		"\nExit status: 0; 1 failed; 3 nothing is known of it; 77 not permitted.\n",
 	.run = run,
