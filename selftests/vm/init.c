@@ -22,6 +22,8 @@
  *	ramfs yes	what is in /tmp, /run and /dev/shm is never swapped out
  *	net PATH	a script that makes the network
  *	cgroup NAME	run the test in this cgroup, of which nothing is swapped out
+ *	boots N		a disk is /var, and what is on it outlives the VM's reboots, of
+ *			which there may be N - 1; the test finds in VM_BOOT which it is
  *
  * The last line on the verdict port is "# vm: end exit=N unload=N"; a stream
  * without it comes from a VM that died.
@@ -276,6 +278,40 @@ static void make_net(const char *script)
 		say(verdict, "# vm: init: %s: status 0x%x\n", script, status);
 }
 
+/*
+ * The disk, and the boots that are counted on it. Each is said on the verdict port:
+ * a VM that goes round and round would look like one that is slow.
+ */
+static void mount_disk(int boots)
+{
+	struct timespec nap = { .tv_nsec = 100 * 1000 * 1000 };
+	char text[16] = "";
+	int fd, i, boot;
+
+	modprobe("virtio_pci");
+	modprobe("virtio_blk");
+	mkdir("/var", 0755);
+	for (i = 0; i < 100 && access("/dev/vda", F_OK); i++)
+		nanosleep(&nap, NULL);
+	if (mount("/dev/vda", "/var", "ext4", 0, NULL))
+		die("/dev/vda");
+	fd = open("/var/boot", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		die("/var/boot");
+	boot = atoi(text) + 1;
+	snprintf(text, sizeof(text), "%d", boot);
+	if (pwrite(fd, text, strlen(text), 0) < 0 || fsync(fd))
+		die("/var/boot");
+	close(fd);
+	setenv("VM_BOOT", text, 1);
+	/* Where a panic was in the middle of a line, it ends here. */
+	say(verdict, "\n# vm: boot %d\n", boot);
+	if (boot > boots) {
+		errno = ELOOP;
+		die("one boot too many");
+	}
+}
+
 /* Kill what the test left behind; wait() says when the last is gone. */
 static void reap_all(void)
 {
@@ -364,6 +400,9 @@ int main(void)
 	v = conf_get("adj");
 	if (v)
 		snprintf(adj, sizeof(adj), "%.15s", v);
+	v = conf_get("boots");
+	if (v)
+		mount_disk(atoi(v));
 	v = conf_get("load");
 	if (v)
 		load_all(v);

@@ -63,6 +63,9 @@ vm_check_nodes()
 			esac
 		done < <(xargs -n1 printf '%s\n' <<< "${VM[node$n]}")
 	done
+	if [ "${VM[nodes]}" -gt 1 ] && [ -n "${VM[disk]}" ]; then
+		vm_die "$1: disk=${VM[disk]}: for one VM only"
+	fi
 	for link in ${VM[links]}; do
 		if ! [[ $link =~ ^[1-9]-[1-9]$ ]] || [ "${link%-*}" -ge "${link#*-}" ] ||
 		   [ "${link#*-}" -gt "${VM[nodes]}" ]; then

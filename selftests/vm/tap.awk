@@ -4,7 +4,10 @@
 #
 # Copyright (C) 2026 The tbtf authors
 #
-# -v name=TEST -v expect=panic|"" -v tally=FILE -v node=""|.N
+# -v name=TEST -v expect=panic|"" -v tally=FILE -v node=""|.N [-v boots=N]
+#
+# Of a test of several boots each has a plan of its own, and begins with a line of
+# process 1, "# vm: boot N".
 #
 # A node that is not the one with the test (node=.2) need not have results.
 #
@@ -23,7 +26,17 @@ function wrong(text)
 	printf "FAIL %s: %s\n", name, text
 }
 
-BEGIN { plan = -1; seen = 0; ended = 0 }
+# What a boot has said, against what it has planned.
+function planned()
+{
+	# A panic comes before the end of the test, and the plan may as well.
+	if (plan < 0 && seen && expect != "panic")
+		wrong(of "no plan, " seen " results")
+	if (plan >= 0 && plan != seen)
+		wrong(of "planned " plan ", saw " seen)
+}
+
+BEGIN { plan = -1; seen = 0; ended = 0; boot = 0; of = "" }
 
 { sub(/\r$/, "") }
 
@@ -63,11 +76,29 @@ BEGIN { plan = -1; seen = 0; ended = 0 }
 		sub(/ +$/, "", text)
 		if (text == "")
 			text = running
-		result("skip", number, text " # " why)
+		result("skip", number, of text " # " why)
 	} else {
-		result(bad ? "FAIL" : "ok", number, text)
+		result(bad ? "FAIL" : "ok", number, of text)
 	}
 	running = ""
+	next
+}
+
+/^# vm: boot / {
+	if (boot) {
+		planned()
+		if (!seen)
+			wrong(of "no result")
+	}
+	if (ended)
+		wrong("a boot after the end")
+	if ($4 != boot + 1)
+		wrong("boot " $4 " after boot " boot)
+	boot = $4
+	of = boots > 1 ? "boot " boot ": " : ""
+	plan = -1
+	seen = 0
+	order = 0
 	next
 }
 
@@ -102,10 +133,8 @@ END {
 	if (ended && unload)
 		wrong(trouble == "" ? "the module cannot be unloaded" : trouble)
 
-	# A panic comes before the end of the test, and the plan may as well.
-	if (plan < 0 && seen && expect != "panic")
-		wrong("no plan, " seen " results")
-	if (plan >= 0 && plan != seen)
-		wrong("planned " plan ", saw " seen)
+	planned()
+	if (boots > 1 && boot != boots)
+		wrong("booted " boot " times, and not " boots)
 	printf "%d %d %d\n", count["ok"], count["FAIL"], count["skip"] > tally
 }

@@ -251,6 +251,7 @@ vm_defaults()
 	VM=([mem]=256 [smp]=2 [timeout]=60 [append]="" [qopt]="" [thread]=""
 	    [numa]=1 [accel]="" [icount]="" [module]=yes [params]="" [load]=""
 	    [adj]=-1000 [expect]="" [files]="" [modules]=""
+	    [disk]="" [boots]=1
 	    [nodes]=1 [links]="" [mtu]=1500 [node1]="" [node2]="" [node3]="" [node4]="")
 }
 
@@ -291,6 +292,12 @@ vm_check()
 	[[ ${VM[module]} =~ ^(yes|no)$ ]] || vm_die "$1: module=${VM[module]}: yes or no is expected"
 	[[ ${VM[accel]} =~ ^(|tcg|kvm)$ ]] || vm_die "$1: accel=${VM[accel]}: tcg or kvm is expected"
 	[[ ${VM[expect]} =~ ^(|panic)$ ]] || vm_die "$1: expect=${VM[expect]}: panic is expected"
+	[[ ${VM[disk]} =~ ^(|[1-9][0-9]*)$ ]] || vm_die "$1: disk=${VM[disk]}: a number above 0 is expected"
+	[[ ${VM[boots]} =~ ^[1-9]$ ]] || vm_die "$1: boots=${VM[boots]}: 1 to 9 is expected"
+	if [ "${VM[boots]}" -gt 1 ]; then
+		[ -n "${VM[disk]}" ] || vm_die "$1: boots=${VM[boots]}: that is counted on a disk: disk= is needed"
+		[ -z "${VM[expect]}" ] || vm_die "$1: boots=${VM[boots]}: expect=panic is for the only boot"
+	fi
 	vm_check_nodes "$1"
 }
 
@@ -301,6 +308,20 @@ vm_conf_lines()
 	[ -z "${VM[params]}" ] || echo "params ${VM[params]}"
 	[ -z "${VM[load]}" ] || echo "load ${VM[load]}"
 	echo "adj ${VM[adj]}"
+	[ -z "${VM[disk]}" ] || echo "boots ${VM[boots]}"
+}
+
+# vm_disk: an empty one of its own; QEMU's options for it are in VM_DISK
+vm_disk()
+{
+	local disk=$VM_JOB/disk$VM_NODE
+
+	VM_DISK=()
+	[ -n "${VM[disk]}" ] || return 0
+	rm -f "$disk"
+	truncate -s "${VM[disk]}M" "$disk"
+	/sbin/mke2fs -q -F -t ext4 -L var "$disk" || vm_die "no disk for the VM (e2fsprogs: make deps)"
+	VM_DISK=(-drive "file=$disk,format=raw,if=virtio,cache=unsafe")
 }
 
 # vm_overlay PATH NAME FILE...: the part of the initramfs of one test.
@@ -322,6 +343,7 @@ vm_overlay()
 			[ ! -e "$f" ] || vm_add "$root" "$f" /tests
 		done
 	fi
+	[ -z "${VM[disk]}" ] || vm_add "$root" "$TOP/selftests/lib_crash.sh" /tests
 	{
 		echo "test $path"
 		echo "name $name"
@@ -367,10 +389,13 @@ vm_boot()
 		args+=(-accel "tcg,thread=${thread:-multi}" -cpu "max,-cx16")
 	fi
 	mem=$(vm_memory)
-	args+=(-m "$mem" -nodefaults -no-reboot -display none)
+	args+=(-m "$mem" -nodefaults -display none)
 	rm -f "$monitor".*
 	mkfifo "$monitor.in" "$monitor.out" "$monitor.clock"
 	args+=(-chardev "pipe,id=monitor,path=$monitor" -mon "chardev=monitor,mode=readline")
+	# A reset leaves memory as it is: what ramoops keeps is there in the next boot.
+	[ "${VM[boots]}" -gt 1 ] || args+=(-no-reboot)
+	vm_disk
 	if [ "${VM[numa]}" -gt 1 ]; then
 		# A socket for each CPU: cores of one on two nodes make the kernel warn.
 		args+=(-smp "${VM[smp]},sockets=${VM[smp]},cores=1,threads=1")
@@ -391,7 +416,7 @@ vm_boot()
 		args+=(-serial "file:$verdict")
 	fi
 	read -ra words <<< "${VM[qopt]}"
-	args+=("${words[@]}" "${VM_ARGS[@]}")
+	args+=("${words[@]}" "${VM_ARGS[@]}" "${VM_DISK[@]}")
 	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_JOB/initrd$VM_NODE"
 	       -append "console=ttyS0 loglevel=4 panic_on_warn=1 panic=-1 no_timer_check unknown_nmi_panic ${VM[append]}")
 	# Where the time is up the guest is asked, by an NMI, where it stands: its panic
