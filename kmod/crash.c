@@ -56,9 +56,10 @@ enum tbtf_outcome tbtf_crash(struct tbtf_episode *ep, const struct oom_control *
 	unsigned int waited_ms = tbtf_ladder_waited_ms(ep);
 	enum tbtf_outcome before = ep->outcome, outcome;
 	bool unkillable = !oc->chosen, waited = ep->waiting;
+	const char *hold = tbtf_hold();
 	bool panics;
 
-	outcome = tbtf_ladder_end(ep, fragmented, unkillable);
+	outcome = tbtf_ladder_end(ep, fragmented, unkillable, hold);
 	if (outcome == TBTF_OUTCOME_FAILED) {
 		if (before != TBTF_OUTCOME_FAILED) {
 			tbtf_tell(exhausted, ep, oc, TBTF_OUTCOME_FAILED, waited_ms);
@@ -78,7 +79,9 @@ enum tbtf_outcome tbtf_crash(struct tbtf_episode *ep, const struct oom_control *
 	pr_err("episode %llu: exhausted: %s: %d (%s) has outlived all: %u killed for it, %llukB, then %ums without anybody to kill; %s\n",
 	       ep->id, scope, task_tgid_nr(p), p->comm, ep->kills, ep->freed_kb, waited_ms,
 	       oc->memcg ? "on_exhausted_memcg=kill: the kernel kills it" :
-	       !panics ? "on_exhausted=kill: the kernel kills it" :
+	       !panics ? (hold && ep->scope == TBTF_SCOPE_GLOBAL &&
+			  tbtf_knob(on_exhausted) == TBTF_EXHAUSTED_PANIC ? hold :
+			  "on_exhausted=kill: the kernel kills it") :
 	       unkillable ? "it has oom_score_adj -1000: panic" : "on_exhausted=panic");
 	if (panics) {
 		/* 0 would be a machine that hangs there for good. */

@@ -211,6 +211,8 @@ static long tbtf_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return tbtf_helper_register(file, uarg);
 	case TBTF_IOC_ANSWER:
 		return tbtf_helper_answer(file, uarg);
+	case TBTF_IOC_LENDING:
+		return tbtf_hold_lending(file, uarg);
 	}
 	return -ENOTTY;
 }
@@ -223,12 +225,16 @@ static ssize_t tbtf_read(struct file *file, char __user *buf, size_t count, loff
 static int tbtf_release(struct inode *inode, struct file *file)
 {
 	tbtf_helper_release(file);
+	tbtf_hold_release(file);
 	return 0;
 }
 
 static int tbtf_open(struct inode *inode, struct file *file)
 {
-	return allowed(file) ? nonseekable_open(inode, file) : -EPERM;
+	if (!allowed(file))
+		return -EPERM;
+	tbtf_hold_open(file);
+	return nonseekable_open(inode, file);
 }
 
 static const struct file_operations tbtf_fops = {

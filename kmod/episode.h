@@ -136,7 +136,8 @@ void tbtf_episode_ended(struct tbtf_episode *ep);
 void tbtf_ladder_sacrificed(struct tbtf_episode *ep);
 bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail);
 void tbtf_ladder_sysrq(struct tbtf_episode *ep);
-enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool unkillable);
+enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool unkillable,
+				  bool held);
 bool tbtf_ladder_past_deadline(const struct tbtf_episode *ep);
 bool tbtf_ladder_decided(const struct tbtf_episode *ep, int seq, bool for_ever);
 unsigned int tbtf_ladder_waited_ms(const struct tbtf_episode *ep);

@@ -32,6 +32,7 @@ struct tbtf_knobs tbtf_knobs = {
 	.on_exhausted		= TBTF_EXHAUSTED_KILL,
 	.on_exhausted_memcg	= TBTF_EXHAUSTED_MEMCG_KILL,
 	.panic_reboot_s		= TBTF_PANIC_REBOOT_S,
+	.guard			= 0,
 	.reserve_kb		= TBTF_RESERVE_KB,
 	.print_rate_kb		= TBTF_PRINT_RATE_KB,
 };
@@ -85,7 +86,11 @@ static ssize_t knob_show(struct kobject *kobj, struct kobj_attribute *attr, char
 /* What is meant to bring the machine back may leave it standing there. */
 static void warn_of_panic(void)
 {
-	if (tbtf_knob(on_exhausted) != TBTF_EXHAUSTED_PANIC || panic_timeout)
+	if (tbtf_knob(on_exhausted) != TBTF_EXHAUSTED_PANIC)
+		return;
+	if (tbtf_knob(guard))
+		pr_warn("on_exhausted=panic, but guard is 1: until it is 0 the kernel kills the protected process instead\n");
+	if (panic_timeout)
 		return;
 	if (tbtf_knob(panic_reboot_s))
 		pr_warn("on_exhausted=panic, and kernel.panic is 0: the machine reboots after a panic of tbtf's (panic_reboot_s=%u), and stays down after any other\n",
@@ -107,7 +112,7 @@ static ssize_t knob_store(struct kobject *kobj, struct kobj_attribute *attr, con
 		return err;
 	if (!knob->set)
 		WRITE_ONCE(*knob->value, value);
-	if (knob->value == &tbtf_knobs.on_exhausted)
+	if (knob->value == &tbtf_knobs.on_exhausted || knob->value == &tbtf_knobs.guard)
 		warn_of_panic();
 	/* Who waits is to see it at once: enabled, but also a shorter deadline. */
 	tbtf_episode_knob_set();
@@ -188,6 +193,8 @@ WORDS(on_exhausted_memcg, TBTF_EXHAUSTED_MEMCG_KILL, "kill", "wait");
 MODULE_PARM_DESC(on_exhausted_memcg, "likewise for a memory cgroup");
 NUMBER(panic_reboot_s, 0, TBTF_PANIC_REBOOT_S_LIMIT);
 MODULE_PARM_DESC(panic_reboot_s, "reboot so long after a panic where kernel.panic is 0");
+NUMBER(guard, 0, 1);
+MODULE_PARM_DESC(guard, "1: on_exhausted=panic kills instead");
 NUMBER(reserve_kb, 0, UNSET - 1, .set = tbtf_lastresort_set);
 MODULE_PARM_DESC(reserve_kb, "memory to be held, for when there is none");
 NUMBER(print_rate_kb, 0, TBTF_PRINT_RATE_KB_LIMIT);
@@ -207,6 +214,7 @@ static struct attribute *pointers[] = {
 	&knob_on_exhausted.attr.attr,
 	&knob_on_exhausted_memcg.attr.attr,
 	&knob_panic_reboot_s.attr.attr,
+	&knob_guard.attr.attr,
 	&knob_reserve_kb.attr.attr,
 	&knob_print_rate_kb.attr.attr,
 	NULL

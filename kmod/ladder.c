@@ -75,11 +75,13 @@ void tbtf_ladder_sysrq(struct tbtf_episode *ep)
  * @ep: the episode
  * @fragmented: memory is in pieces, not gone
  * @unkillable: the protected process is at oom_score_adj -1000
+ * @held: the machine is not to be taken down, see tbtf_hold()
  *
  * Context: under oom_lock.
  * Return: the outcome: FAILED, KILLED, or PANICKED.
  */
-enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool unkillable)
+enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool unkillable,
+				  bool held)
 {
 	/*
 	 * In pieces, nobody's death would help, P's included. And a P at -1000
@@ -87,8 +89,11 @@ enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool
 	 */
 	if (fragmented || (unkillable && ep->scope == TBTF_SCOPE_CONSTRAINED)) {
 		ep->outcome = TBTF_OUTCOME_FAILED;
-	/* A constraint leaves the rest of the machine well: no reason to take it down. */
-	} else if (unkillable || (ep->scope == TBTF_SCOPE_GLOBAL &&
+	/*
+	 * A constraint leaves the rest of the machine well: no reason to take it down. With
+	 * nobody that could be killed the kernel itself would: there nothing can be held up.
+	 */
+	} else if (unkillable || (ep->scope == TBTF_SCOPE_GLOBAL && !held &&
 				  tbtf_knob(on_exhausted) == TBTF_EXHAUSTED_PANIC)) {
 		ep->outcome = TBTF_OUTCOME_PANICKED;
 	} else {

@@ -55,6 +55,7 @@ struct tbtf_knobs {
 	unsigned int on_exhausted;
 	unsigned int on_exhausted_memcg;
 	unsigned int panic_reboot_s;
+	unsigned int guard;
 	unsigned int reserve_kb;
 	unsigned int print_rate_kb;
 };

@@ -65,6 +65,11 @@ static ssize_t reserve_held_kb_show(struct kobject *kobj, struct kobj_attribute 
 	return sysfs_emit(buf, "%llu\n", tbtf_lastresort_held_kb());
 }
 
+static ssize_t lent_kb_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", tbtf_hold_lent_kb());
+}
+
 static struct kobj_attribute features_attr = __ATTR_RO(features);
 static struct kobj_attribute marked_attr = __ATTR_RO(marked);
 static struct kobj_attribute stage_attr = __ATTR_RO(stage);
@@ -72,6 +77,7 @@ static struct kobj_attribute abi_attr = __ATTR_RO(abi);
 static struct kobj_attribute helper_attr = __ATTR_RO(helper);
 static struct kobj_attribute helper_rungs_attr = __ATTR_RO(helper_rungs);
 static struct kobj_attribute reserve_held_kb_attr = __ATTR_RO(reserve_held_kb);
+static struct kobj_attribute lent_kb_attr = __ATTR_RO(lent_kb);
 
 static struct attribute *info_attrs[] = {
 	&features_attr.attr,
@@ -81,6 +87,7 @@ static struct attribute *info_attrs[] = {
 	&helper_attr.attr,
 	&helper_rungs_attr.attr,
 	&reserve_held_kb_attr.attr,
+	&lent_kb_attr.attr,
 	NULL
 };
 

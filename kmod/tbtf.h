@@ -250,6 +250,13 @@ void tbtf_ask_setup(void);
 enum tbtf_outcome tbtf_crash(struct tbtf_episode *ep, const struct oom_control *oc,
 			     struct task_struct *p, bool fragmented, const char *scope);
 
+/* hold.c: what keeps the machine up */
+void tbtf_hold_open(struct file *file);
+void tbtf_hold_release(struct file *file);
+long tbtf_hold_lending(struct file *file, struct tbtf_lending __user *uarg);
+u64 tbtf_hold_lent_kb(void);
+const char *tbtf_hold(void);
+
 /* leaving.c: victims whose memory is on its way */
 void tbtf_leaving_note(struct task_struct *victim, struct mem_cgroup *memcg);
 bool tbtf_leaving(const struct mem_cgroup *memcg);

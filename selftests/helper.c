@@ -25,9 +25,10 @@
  *	-f FILE		where its stat goes (/tmp/helper)
  *	-c CGROUP	move to this cgroup first, a path below /sys/fs/cgroup
  *	-s KB		has so much memory besides
+ *	-e KB		is no helper: says that it holds so much of other nodes, and stays
  *
- * It runs at oom_score_adj 0 and is locked in memory. FILE has one line, rewritten
- * in place: state=S requests=N prints=N granted=N refused=N gone=N again=N wanted=KB
+ * It runs at oom_score_adj 0 (with -e -1000) and is locked in memory. FILE has one
+ * line, rewritten in place: state=S requests=N prints=N granted=N refused=N gone=N again=N wanted=KB
  * rung=N scope=N scope_cgroup=N no_swap=N deadline=MS pid=N (from wanted on, but for
  * them all: of the last request; prints: requests to print; gone: an answer was too
  * late; deadline: in so many ms, when it was read).
@@ -130,13 +131,14 @@ int main(int argc, char **argv)
 	const char *file = "/tmp/helper", *cgroup = NULL;
 	const char *steals = "steal", *mints = NULL, *order;
 	struct tbtf_helper helper = { .rungs = TBTF_RUNG_STEAL };
+	struct tbtf_lending lending = { 0 };
 	size_t ballast_kb = 0, size_kb = 0;
 	int opt, delay_ms = 0, next;
 	uint64_t kb[16] = { 0 };
 	char *ballast = NULL;
 	struct pollfd poll_fd;
 
-	while ((opt = getopt(argc, argv, "o:p:l:k:x:d:b:r:f:c:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "o:p:l:k:x:d:b:r:f:c:s:e:")) != -1) {
 		switch (opt) {
 		case 'o':
 			steals = optarg;
@@ -171,11 +173,14 @@ int main(int argc, char **argv)
 		case 's':
 			size_kb = strtoul(optarg, NULL, 0);
 			break;
+		case 'e':
+			lending.held_kb = strtoul(optarg, NULL, 0);
+			break;
 		default:
 			return 2;
 		}
 	}
-	if (tu_adj_set(0, 0) || (cgroup && tu_cg_enter(cgroup, 0)))
+	if (tu_adj_set(0, lending.held_kb ? -1000 : 0) || (cgroup && tu_cg_enter(cgroup, 0)))
 		die(cgroup ?: "oom_score_adj");
 	for (next = optind; next < argc && next - optind < 16; next++)
 		kb[next - optind] = device_kb(argv[next]);
@@ -192,6 +197,13 @@ int main(int argc, char **argv)
 	fd = open("/dev/tbtf", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		die("/dev/tbtf");
+	if (lending.held_kb) {
+		if (ioctl(fd, TBTF_IOC_LENDING, &lending))
+			die("TBTF_IOC_LENDING");
+		report("lends");
+		for (;;)
+			pause();
+	}
 	if (ioctl(fd, TBTF_IOC_HELPER, &helper))
 		die("TBTF_IOC_HELPER");
 	report("ready");

@@ -121,6 +121,45 @@ TEST_F(helper, einval_changes_nothing)
 	EXPECT_EQ(TBTF_ROLE_ORDINARY, role_of(getpid(), NULL));
 }
 
+static long long lent_kb(void)
+{
+	char text[32];
+
+	return tu_read(text, sizeof(text), TU_SYSFS "/lent_kb") > 0 ? atoll(text) : -1;
+}
+
+/* Who lends is no helper, and need not be one. */
+TEST_F(helper, lending)
+{
+	struct tbtf_lending lending = { .held_kb = 100 };
+
+	EXPECT_EQ(0, ioctl(self->fd, TBTF_IOC_LENDING, &lending));
+	EXPECT_EQ(100, lent_kb());
+	lending.held_kb = TBTF_GRANT_MAX_KB;
+	EXPECT_EQ(0, ioctl(self->other, TBTF_IOC_LENDING, &lending));
+	EXPECT_EQ(100 + TBTF_GRANT_MAX_KB, lent_kb());
+	lending.held_kb++;
+	EXPECT_EQ(-1, ioctl(self->other, TBTF_IOC_LENDING, &lending));
+	EXPECT_EQ(EINVAL, errno);
+	lending.held_kb = 7;
+	lending.reserved = 1;
+	EXPECT_EQ(-1, ioctl(self->other, TBTF_IOC_LENDING, &lending));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(self->other, TBTF_IOC_LENDING, (void *)1));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(100 + TBTF_GRANT_MAX_KB, lent_kb());
+	lending = (struct tbtf_lending){ .held_kb = 7 };
+	EXPECT_EQ(0, ioctl(self->other, TBTF_IOC_LENDING, &lending));
+	EXPECT_EQ(107, lent_kb());
+	close(self->other);
+	EXPECT_EQ(100, lent_kb());
+	lending.held_kb = 0;
+	EXPECT_EQ(0, ioctl(self->fd, TBTF_IOC_LENDING, &lending));
+	EXPECT_EQ(0, lent_kb());
+	EXPECT_EQ(0, helper_pid());
+	self->other = open("/dev/tbtf", O_RDWR | O_CLOEXEC);
+}
+
 static int shared_fd;
 
 static int powerless_registers(int unused)

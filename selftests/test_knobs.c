@@ -40,6 +40,7 @@ static struct {
 	{ "print_rate_kb",	0,	1073741824 },
 	{ "reserve_kb",		0,	0 },	/* a quarter of memory */
 	{ "substitute",		.words = { "chosen", "always" } },
+	{ "guard",		0,	1 },
 };
 
 #define NR_KNOBS	(sizeof(knobs) / sizeof(knobs[0]))
@@ -104,6 +105,7 @@ VARIANT(policy, 11);
 VARIANT(print_rate_kb, 12);
 VARIANT(reserve_kb, 13);
 VARIANT(substitute, 14);
+VARIANT(guard, 15);
 
 FIXTURE_SETUP(knob)
 {

@@ -39,7 +39,7 @@ KO=/lib/modules/$(uname -r)/extra/tbtf.ko
 insmod "$KO"
 check "the defaults" as_given enabled=1 dry_run=0 substitute=chosen policy=uniform \
 	max_kills=16 max_marks=1024 nap_ms=200 episode_idle_ms=10000 \
-	ladder_deadline_ms=30000 on_exhausted=kill on_exhausted_memcg=kill panic_reboot_s=10 \
+	ladder_deadline_ms=30000 on_exhausted=kill on_exhausted_memcg=kill panic_reboot_s=10 guard=0 \
 	reserve_kb=0 print_rate_kb=16384
 is "min_victim_kb is scaled down for a small machine" \
 	"$(knob min_victim_kb)" "$(awk '/MemTotal/ { print int(8192 * $2 / 1048576) }' /proc/meminfo)"
@@ -47,7 +47,7 @@ rmmod tbtf
 
 ALL="enabled=0 dry_run=1 substitute=always policy=largest min_victim_kb=77 max_kills=3
 	max_marks=5 nap_ms=7 episode_idle_ms=1234 ladder_deadline_ms=0 on_exhausted=panic
-	on_exhausted_memcg=wait panic_reboot_s=0 reserve_kb=2048 print_rate_kb=9"
+	on_exhausted_memcg=wait panic_reboot_s=0 guard=1 reserve_kb=2048 print_rate_kb=9"
 # shellcheck disable=SC2086
 {
 	insmod "$KO" $ALL

@@ -107,7 +107,7 @@ make_root()
 		 "policy=[uniform] weighted largest" "min_victim_kb=8192" "max_kills=16" \
 		 "max_marks=1024" "nap_ms=200" "episode_idle_ms=10000" \
 		 "ladder_deadline_ms=30000" "on_exhausted=[kill] panic" \
-		 "on_exhausted_memcg=[kill] wait" "panic_reboot_s=10" \
+		 "on_exhausted_memcg=[kill] wait" "panic_reboot_s=10" "guard=0" \
 		 "reserve_kb=0" "print_rate_kb=16384" \
 		 "features=prctl kill group cgroup front nap exec rmdir fault" "marked=0" "stage=idle" \
 		 "abi=1" "stats/rounds=12" "stats/died_oom=0" "stats/sacrifices=3"; do

@@ -185,7 +185,7 @@ static void test_killed(void)
 	ep = enter(GLOBAL, 0);
 	enter(GLOBAL, 0);
 	tbtf_ladder_waits(ep, 0, 0);
-	tbtf_ladder_end(ep, false, false);
+	tbtf_ladder_end(ep, false, false, false);
 	leave(ep);
 	check(!ended, "P is killed: it stays while somebody is inside");
 	leave(ep);
@@ -365,7 +365,7 @@ static void test_given(void)
 	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies && jiffies != since,
 	      "what came was used up: the clock starts anew");
 	ep->given = TBTF_RUNG_STEAL;
-	tbtf_ladder_end(ep, true, false);
+	tbtf_ladder_end(ep, true, false, false);
 	check(tbtf_ladder_outcome(ep) == TBTF_OUTCOME_FAILED, "an allocation was made to fail: failed");
 	leave(ep);
 	tbtf_slots_close(&slots, true);
@@ -477,17 +477,27 @@ static void test_end(void)
 		ep = (struct tbtf_episode){ .id = 1, .scope = table[i].scope };
 		tbtf_ladder_waits(&ep, 0, 0);
 		tbtf_knobs.on_exhausted = table[i].on_exhausted;
-		good = tbtf_ladder_end(&ep, table[i].fragmented, table[i].unkillable) ==
-			table[i].outcome;
+		good = tbtf_ladder_end(&ep, table[i].fragmented, table[i].unkillable,
+				       false) == table[i].outcome;
 		good &= ep.outcome == table[i].outcome;
 		/* With P dead nobody is left to wait; an allocation that failed comes again. */
 		good &= ep.waiting == (table[i].outcome != TBTF_OUTCOME_KILLED);
 		check(good, "the end, %u", i + 1);
 	}
 
+	/* What holds the machine up turns a panic into a kill, but where nobody can be killed. */
+	tbtf_knobs.on_exhausted = TBTF_EXHAUSTED_PANIC;
+	for (i = 0; i < 4; i++) {
+		ep = (struct tbtf_episode){ .id = 1, .scope = TBTF_SCOPE_GLOBAL };
+		tbtf_ladder_waits(&ep, 0, 0);
+		check(tbtf_ladder_end(&ep, false, i & 1, i & 2) ==
+		      (i == 2 ? TBTF_OUTCOME_KILLED : TBTF_OUTCOME_PANICKED),
+		      "held %d, unkillable %d", !!(i & 2), i & 1);
+	}
+
 	ep = (struct tbtf_episode){ .id = 1 };
 	tbtf_ladder_waits(&ep, 0, 0);
-	tbtf_ladder_end(&ep, true, false);
+	tbtf_ladder_end(&ep, true, false, false);
 	tbtf_ladder_waits(&ep, 0, 0);
 	check(ep.outcome == TBTF_OUTCOME_FAILED, "failed it stays, whoever waits");
 	tbtf_ladder_sacrificed(&ep);
@@ -544,7 +554,7 @@ static void test_anything(void)
 			else if (n && rand() % 4 == 0)
 				tbtf_ladder_sacrificed(inside[rand() % n]);
 			else if (n && rand() % 16 == 0)
-				tbtf_ladder_end(inside[rand() % n], rand() % 2, false);
+				tbtf_ladder_end(inside[rand() % n], rand() % 2, false, false);
 			break;
 		case 5 ... 6:
 			if (!n)

@@ -131,6 +131,7 @@ void knob_step(void)
 		/* ENOMEM: so much is not to be had just now, and all is as it was. */
 		{ "reserve_kb", { "0", "1024", "4096", "16384" } },
 		{ "print_rate_kb", { "0", "4096", "1000000" } },
+		{ "guard", { "0", "1" } },
 	};
 	static const char *const bad[] = { " ", "-1", "x", "99999999999", "uniform weighted" };
 	char was[64], is[64];

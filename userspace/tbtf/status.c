@@ -15,7 +15,7 @@
 static const char * const knobs[] = {
 	"enabled", "dry_run", "substitute", "policy", "min_victim_kb", "max_kills", "max_marks",
 	"nap_ms", "episode_idle_ms", "ladder_deadline_ms", "on_exhausted", "on_exhausted_memcg",
-	"panic_reboot_s", "reserve_kb", "print_rate_kb",
+	"panic_reboot_s", "guard", "reserve_kb", "print_rate_kb",
 };
 
 struct status {
@@ -67,6 +67,10 @@ static void print_text(const struct status *s, bool all)
 		puts("tbtf is on");
 	printf("stage     %s\n", s->stage);
 	printf("marked    %s\n", s->marked);
+	if (!tbtf_knob_get(s->sysfs, "lent_kb", value, sizeof(value)) && strcmp(value, "0"))
+		printf("lent      %s kB of other nodes: no panic while they are here\n", value);
+	if (knob_is(s, "guard", "1"))
+		puts("guard     no panic");
 	printf("features  %s\n", s->features);
 	printf("abi       %s\n", s->abi);
 	if (*s->version)
@@ -100,6 +104,8 @@ static void print_json(struct status *s)
 		json_null(&json, "version");
 	json_string(&json, "stage", s->stage);
 	json_word(&json, "marked", s->marked);
+	if (!tbtf_knob_get(s->sysfs, "lent_kb", value, sizeof(value)))
+		json_word(&json, "lent_kb", value);
 	json_open(&json, "features", '{');
 	for (word = strtok_r(s->features, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		json_bool(&json, word + (*word == '-'), *word != '-');

@@ -380,8 +380,21 @@ struct tbtf_answer {
 	__u64 granted_kb;
 };
 
+/*
+ * TBTF_IOC_LENDING: so much memory of other nodes is held by who has this file open,
+ * and would be lost with the machine. As long as it is not 0 on some file,
+ * on_exhausted=panic kills instead. Closing the file ends it, and so does the death of
+ * who has it open.
+ *	EINVAL	held_kb is above TBTF_GRANT_MAX_KB, or reserved is not 0
+ */
+struct tbtf_lending {
+	__u64 held_kb;
+	__u64 reserved;
+};
+
 #define TBTF_IOC_HELPER		_IOW(TBTF_IOC_MAGIC, 5, struct tbtf_helper)
 #define TBTF_IOC_ANSWER		_IOW(TBTF_IOC_MAGIC, 6, struct tbtf_answer)
+#define TBTF_IOC_LENDING	_IOW(TBTF_IOC_MAGIC, 7, struct tbtf_lending)
 
 /* How an episode ended. Every episode ends in exactly one of these. */
 enum tbtf_outcome {
