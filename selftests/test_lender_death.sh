@@ -41,15 +41,30 @@ away()
 		: > /tmp/borrow.log
 }
 
-plan 26
+# empty_swaps: how many devices hold nothing
+empty_swaps()
+{
+	awk 'NR > 1 && $4 == 0' /proc/swaps | wc -l
+}
+
+# quiet NAME: an unmarked hog that has pages elsewhere, and does not touch them
+quiet()
+{
+	hog_start "$1" -s 12M -c q && hog_alive "$1" &&
+		[ "$(status_kb "$(hog_pid "$1")" VmSwap)" -gt 1024 ]
+}
+
+plan 33
 
 configure 2 << EOT
 [lend]
 memory_kb = 163840
 headroom_kb = 16384
+lease_s = 20
 EOT
 check "the lender is ready" start 2 lend
 cg_make p memory.max=24M
+cg_make q memory.max=8M
 cg_make other
 hog_start bystander -s 8M -c other
 
@@ -73,20 +88,26 @@ is "without a trace" "$(wc -l < /proc/swaps)" 1
 # --- the lender is killed
 check "the borrower is ready" borrow 3 3
 check "a process has pages elsewhere" holds lost
+check "and another one, that does not need them" quiet asleep
 lender=$(daemon 2 lend)
 on 2 kill -9 "$lender"
 gone 2 lend 10
 hog_tell lost verify
 wait "$big"
 is "it is killed by SIGBUS when it touches them" $? $((128 + 7))
-is "and nobody else is" "$(verified bystander) $(pid_alive "$(daemon 1 borrow)"; echo $?)" "1 0"
+is "and nobody else is" "$(verified bystander) $(hogs_alive asleep) $(pid_alive "$(daemon 1 borrow)"; echo $?)" "1 1 0"
 check "what cannot be read is logged" away
+check "what holds nothing is swap no more" wait_for '[ "$(empty_swaps)" = 0 ]' 30
+check "but what holds pages is, for they may come back" test "$(wc -l < /proc/swaps)" -gt 1
 check "another lender is ready" start 2 lend
 check "which knows nothing of it: it is lost, and logged" \
 	wait_for "grep -qE 'two has lost what it held: [0-9]+ kB in /dev/nbd' /tmp/borrow.log" 30
 check "the devices are swap no more" wait_for '[ "$(wc -l < /proc/swaps)" = 1 ]' 60
 check "and the line is prepared anew" wait_for "grep -q 'credit line: 65536 of' /tmp/borrow.log" 60
+is "who does not touch what is lost is alive" "$(hogs_alive asleep)" 1
+hog_kill asleep
 check "so that the next process has memory elsewhere" holds after
+check "and another one, that does not need it" quiet asleep
 check "and every byte as it was written" hog_do after 60 verify
 
 # --- the link is cut for ever
@@ -97,8 +118,11 @@ hog_tell after verify
 wait "$big"
 is "it is killed by SIGBUS when it touches what is lost" $? $((128 + 7))
 in_range "after the timeouts" $(($(now_ms) - began)) 3000 $((20000 * ${VM_PATIENCE:-1}))
-is "and nobody else is" "$(verified bystander) $(pid_alive "$(daemon 1 borrow)"; echo $?)" "1 0"
+is "and nobody else is" "$(verified bystander) $(hogs_alive asleep) $(pid_alive "$(daemon 1 borrow)"; echo $?)" "1 1 0"
 check "what cannot be read is logged" away
+check "when its lease is over nothing will come back, and that is logged" wait_for \
+	"grep -qE 'two has been away for [0-9]+ s, longer than its lease lasts: [0-9]+ kB in /dev/nbd' /tmp/borrow.log" 40
+check "and no device is swap any more" wait_for '[ "$(wc -l < /proc/swaps)" = 1 ]' 30
 link 1-2 on
 check "with the link back the borrower ends when told to" stop 1 borrow 60
 check "and the lender" stop 2 lend 60

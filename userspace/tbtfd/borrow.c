@@ -299,7 +299,23 @@ static void leave(int i, const char *why)
 	}
 }
 
-/* An extent that must go: its lender wants it, or has lost it. */
+/* What has been said of an extent already. */
+static struct {
+	bool lost, away, given_up;
+	int64_t dead_since_ms;
+} told[TBTF_EXTENTS];
+
+/*
+ * Whose pages nobody waits for any more, so that nothing speaks against a swapoff. What
+ * is away is as good as lost when it holds nothing, and the kernel would go on to write
+ * pages to it, in vain; what it holds may come back for as long as the lease lasts.
+ */
+static bool hopeless(int i)
+{
+	return slot(i)->lost || told[i].given_up || (told[i].away && !borrower.used_kb[i]);
+}
+
+/* An extent that must go: its lender wants it, has lost it, or is away for good. */
 static int find_unwanted(void)
 {
 	int64_t now = now_ms();
@@ -308,7 +324,7 @@ static int find_unwanted(void)
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
 		if (tbtf_extent_state(slot(i)) != TBTF_EXTENT_ATTACHED || slot(i)->retry_ms > now)
 			continue;
-		if (slot(i)->lost)
+		if (hopeless(i))
 			return i;
 		if (slot(i)->revoked && (best < 0 || borrower.used_kb[i] < borrower.used_kb[best]))
 			best = i;
@@ -371,23 +387,36 @@ static void give_back(const struct tbtf_room *room)
 
 /* -- What else has to be looked at ---------------------------------------------- */
 
-/* What has been said of an extent already. */
-static struct {
-	bool lost, away;
-	int64_t dead_since_ms;
-} told[TBTF_EXTENTS];
+/* Say once of what is away that it cannot be reached, and when nothing will come back. */
+static void tell_away(int i, const char *name)
+{
+	const struct tbtf_conf *conf = borrower.line.conf;
+	int64_t patience_ms = (int64_t)(conf->borrow.timeout_s + conf->borrow.dead_timeout_s) * 1000;
+	int64_t away_ms, now = now_ms();
+
+	if (!told[i].dead_since_ms)
+		told[i].dead_since_ms = now;
+	away_ms = now - told[i].dead_since_ms;
+	if (!told[i].away && away_ms >= patience_ms) {
+		told[i].away = true;
+		tbtf_err("%s has been away for %" PRId64 " s: %" PRIu64 " kB in %s cannot be read, and processes that touch them get SIGBUS",
+			 peer(i), away_ms / 1000, borrower.used_kb[i], name);
+	}
+	if (!told[i].away || told[i].given_up || away_ms < slot(i)->lease_ms || !borrower.used_kb[i])
+		return;
+	told[i].given_up = true;
+	tbtf_err("%s has been away for %" PRId64 " s, longer than its lease lasts: %" PRIu64 " kB in %s are gone",
+		 peer(i), away_ms / 1000, borrower.used_kb[i], name);
+}
 
 /* Say once what is gone, and what cannot be reached any more. */
 static void tell_trouble(int i)
 {
-	const struct tbtf_conf *conf = borrower.line.conf;
-	int64_t now = now_ms(), patience_ms;
 	char name[TBTF_DEVICE_LEN];
 	int state = tbtf_extent_state(slot(i));
 
 	if (state != TBTF_EXTENT_ATTACHED && state != TBTF_EXTENT_LEAVING) {
-		told[i].lost = told[i].away = false;
-		told[i].dead_since_ms = 0;
+		memset(&told[i], 0, sizeof(told[i]));
 		return;
 	}
 	tbtf_line_device(slot(i), name);
@@ -396,19 +425,13 @@ static void tell_trouble(int i)
 		tbtf_err("%s has lost what it held: %" PRIu64 " kB in %s are gone, and processes that touch them get SIGBUS",
 			 peer(i), borrower.used_kb[i], name);
 	}
-	if (!slot(i)->dead) {
-		told[i].away = false;
-		told[i].dead_since_ms = 0;
+	if (slot(i)->dead) {
+		tell_away(i, name);
 		return;
 	}
-	if (!told[i].dead_since_ms)
-		told[i].dead_since_ms = now;
-	patience_ms = (int64_t)(conf->borrow.timeout_s + conf->borrow.dead_timeout_s) * 1000;
-	if (told[i].away || now - told[i].dead_since_ms < patience_ms)
-		return;
-	told[i].away = true;
-	tbtf_err("%s has been away for %" PRId64 " s: %" PRIu64 " kB in %s cannot be read, and processes that touch them get SIGBUS",
-		 peer(i), (now - told[i].dead_since_ms) / 1000, borrower.used_kb[i], name);
+	/* It is back. */
+	told[i].away = told[i].given_up = false;
+	told[i].dead_since_ms = 0;
 }
 
 /* Extents that nobody uses and nobody shall. */
@@ -530,8 +553,9 @@ static void look(void)
 	if (!tbtf_memory_room(&room)) {
 		take_ballast(&room);
 		i = leaving.slot < 0 ? find_unwanted() : -1;
-		if (i >= 0 && (slot(i)->lost || make_room(i, &room)))
-			leave(i, slot(i)->lost ? "it is lost" : "its lender wants it back");
+		if (i >= 0 && (hopeless(i) || make_room(i, &room)))
+			leave(i, slot(i)->lost ? "it is lost" :
+			      hopeless(i) ? "its lender is away for good" : "its lender wants it back");
 		/* In reverse order: first what was printed, then what was stolen. */
 		if (leaving.slot < 0 && !impatient &&
 		    !tbtf_press_look(&room, elsewhere_kb(-1), stopping))

@@ -38,6 +38,8 @@
 #define TBTF_EXTENT_MIN_KB	16384
 /* What every supported kernel has for swap devices at least. */
 #define TBTF_SWAP_TYPES		23
+/* How long a lease lasts, as long as the lender has not said it: its default. */
+#define TBTF_LEASE_MS		600000
 
 enum tbtf_extent_state {
 	TBTF_EXTENT_NONE,	/* a free slot */
@@ -62,6 +64,7 @@ enum tbtf_extent_state {
  * @leased_s: since when; CLOCK_REALTIME
  * @attached_s: since when it is swap; CLOCK_REALTIME
  * @retry_ms: LEAVING failed: not again before; CLOCK_MONOTONIC
+ * @lease_ms: any: how long the lender keeps the pages when it does not hear of us
  * @revoked: any: the lender wants it back
  * @dead: any: no connection at the moment
  * @lost: any: its pages are gone
@@ -77,6 +80,7 @@ struct tbtf_extent {
 	int64_t leased_s;
 	int64_t attached_s;
 	int64_t retry_ms;
+	_Atomic int64_t lease_ms;
 	_Atomic bool revoked;
 	_Atomic bool dead;
 	_Atomic bool lost;

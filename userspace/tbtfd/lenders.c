@@ -118,8 +118,9 @@ static void release(struct tbtf_lender *lender, uint64_t lease)
 	lender->refused_ms = 0;
 }
 
-static void renewed(const struct tbtf_extent *extent, uint64_t expires_s)
+static void renewed(struct tbtf_extent *extent, uint64_t expires_s)
 {
+	extent->lease_ms = expires_s * 1000;
 	/* At a third of its time: two attempts are left if the first fails. */
 	the.more[extent - the.line->extent].renew_ms = tbtf_now_ms() + expires_s * 1000 / 3;
 }
@@ -143,7 +144,7 @@ static void renew(struct tbtf_lender *lender, struct tbtf_extent *extent)
 	else if (!the.reply.error)
 		renewed(extent, the.reply.lease.expires_s);
 	else
-		renewed(extent, 3);
+		the.more[extent - the.line->extent].renew_ms = tbtf_now_ms() + 1000;
 }
 
 /* What the lender has of ours, against what we know. */
@@ -165,7 +166,8 @@ static void reconcile(struct tbtf_lender *lender)
 		}
 		/* Only after a restart is it not known; the main thread never looks at it. */
 		memcpy(extent->export, list[i].export, sizeof(extent->export));
-		renewed(extent, list[i].expires_s);
+		/* It says how much of its time is left; how long that is a renewal tells. */
+		the.more[extent - the.line->extent].renew_ms = 0;
 		seen[extent - the.line->extent] = true;
 	}
 	for (size_t i = 0; i < TBTF_EXTENTS; i++) {

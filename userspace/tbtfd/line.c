@@ -104,6 +104,7 @@ static void adopt(struct tbtf_line *line, struct tbtf_extent *extent, int index,
 	extent->fd = -1;
 	extent->peer = peer_index(line, peer);
 	extent->kb = size_of(index);
+	extent->lease_ms = TBTF_LEASE_MS;
 	/* Since when is not known any more. */
 	extent->leased_s = extent->attached_s = time(NULL);
 	/* Whether its connection is, the lender's thread finds out. */
