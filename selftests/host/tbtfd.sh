@@ -148,11 +148,24 @@ only lend "more for one than for all" "per_borrower_kb = 131072 is more than mem
 	"${good[@]}" "per_borrower_kb = 131072"
 
 # What this version cannot do is refused, never left out in silence.
-only borrow "two copies by default" "copies = 2 .* is not written yet.* copies = 1" \
-	"${good[@]:0:4}" "three = 192.0.2.3" "${good[@]:4}"
-only borrow "secrecy by default" "secrecy = lender .* is not written yet" "${good[@]:0:8}"
 only borrow "stealing early" "steal_when = pressure is not written yet" \
 	"${good[@]}" "[borrow]" "steal_when = pressure"
+
+# plan NAME REGEX LINE...: what the borrower would do with this file
+plan()
+{
+	local name=$1 regex=$2
+
+	shift 2
+	conf "$@"
+	expect "tbtfd: borrow: $name" 0 "$regex" "$TBTFD" borrow --config "$file" --dry-run
+}
+
+plan "one lender: one copy" "one copy of each page, which lenders can read" "${good[@]}"
+plan "secrecy by default" "one copy of each page, which lenders cannot read" "${good[@]:0:8}"
+plan "two lenders: two copies" "two copies of each page" "${good[@]:0:4}" "three = 192.0.2.3" "${good[@]:4}"
+plan "two lenders, but one copy is wanted" "one copy of each page" \
+	"${good[@]:0:4}" "three = 192.0.2.3" "${good[@]:4:4}" "copies = 1"
 
 # The sample: as it is it asks for the decisions that are not its own to make, and
 # with every line of it taken it is right.
@@ -190,6 +203,7 @@ peers()
 
 line='{"kind":"line","node":"one","credit_kb":1048576,"ready_kb":524288,"attached_kb":262144,"used_kb":1024,"requests":3,"granted":2,"granted_kb":262144,"refused":1,"last_grant_us":38220}'
 lender='{"kind":"lender","name":"two","address":"192.0.2.2","connected":true,"since":1,"latency_us":1500,"offer_kb":1048576,"may_swap":true,"lent_kb":786432,"used_kb":1024,"why":"\u001bno more"}'
+mirror='{"kind":"extent","device":"/dev/dm-0","lender":"two and three","state":"attached","kb":262144,"used_kb":1024,"leased":1,"attached":0,"connected":true,"revoked":false,"lost":false,"copies":1,"copies_wanted":2,"copied_percent":43,"secret":true}'
 extent='{"kind":"extent","device":"/dev/nbd0","lender":"two","state":"attached","kb":262144,"used_kb":1024,"leased":1,"attached":0,"connected":false,"revoked":true,"lost":true}'
 mkdir -p "$tmp/run/tbtf"
 expect "tbtf peers: no borrower" 1 'no borrower is running' "$TBTF" --root "$tmp" peers
@@ -207,6 +221,8 @@ answering "$line" "$print" "$mint"
 peers "what is printed" 0 '^printing: asked 2 times, granted 1 \(256.0M\), refused 1; burns 1.0M/s, prints 2.0M/s, at 33.3 %; withdraws$'
 answering "$line" "$print" "$mint"
 peers "a mint" 0 '^zram +no-gain +0K +512.0M +1.0M +512K +95.0 %  \\x1bpages$'
+answering "$line" "$lender" "$mirror"
+peers "a mirror" 0 '^/dev/dm-0 +two and three +attached +256.0M +1.0M +[0-9]+d +-  encrypted  1 of 2 copies  43% copied$'
 answering "$line" nonsense
 peers "an answer that is none" 1 'the answer of tbtfd'
 answering "$line" '{"kind":"borrower"}'

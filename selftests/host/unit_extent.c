@@ -86,9 +86,19 @@ static void test_lender(void)
 static void extent(struct tbtf_extent *e, enum tbtf_extent_state state, size_t peer, int64_t leased)
 {
 	memset(e, 0, sizeof(*e));
-	e->peer = peer;
+	e->legs = 1;
+	e->leg[0].used = true;
+	e->leg[0].peer = peer;
 	e->leased_s = leased;
 	tbtf_extent_set(e, state);
+}
+
+/* The second leg of an extent that shall have two. */
+static void second(struct tbtf_extent *e, size_t peer)
+{
+	e->legs = 2;
+	e->leg[1].used = true;
+	e->leg[1].peer = peer;
 }
 
 static void test_pick(void)
@@ -110,6 +120,51 @@ static void test_pick(void)
 	e[2].revoked = false;
 	e[2].lost = true;
 	is("pick: none that is lost", tbtf_extent_pick(e, 5), -1);
+
+	extent(&e[0], TBTF_EXTENT_ATTACHED, 0, 1);
+	second(&e[0], 1);
+	extent(&e[1], TBTF_EXTENT_READY, 2, 2);
+	second(&e[1], 1);
+	extent(&e[2], TBTF_EXTENT_READY, 3, 3);
+	second(&e[2], 2);
+	extent(&e[3], TBTF_EXTENT_READY, 3, 1);
+	second(&e[3], 2);
+	e[3].leg[1].dead = true;
+	is("pick: no lender in common with what is attached", tbtf_extent_pick(e, 4), 2);
+	e[1].leg[0].stale = true;
+	tbtf_extent_set(&e[2], TBTF_EXTENT_NONE);
+	is("pick: half a mirror, if there is no other: with fewer attached", tbtf_extent_pick(e, 4), 3);
+	e[1].leg[0].stale = false;
+	is("pick: a whole one first", tbtf_extent_pick(e, 4), 1);
+}
+
+static void test_sum(void)
+{
+	struct tbtf_extent e;
+
+	extent(&e, TBTF_EXTENT_ATTACHED, 0, 1);
+	e.leg[0].lease_ms = 10;
+	result(tbtf_extent_sum(&e, false) && e.copies == 1 && e.lease_ms == 10, "sum: one copy");
+	result(!tbtf_extent_sum(&e, false), "sum: nothing new");
+	e.leg[0].dead = true;
+	result(tbtf_extent_sum(&e, false) && e.dead && !e.lost, "sum: its lender is away");
+	second(&e, 1);
+	e.leg[1].lease_ms = 20;
+	result(tbtf_extent_sum(&e, false) && !e.dead && e.copies == 2 && e.lease_ms == 20,
+	       "sum: but another one is there");
+	e.leg[1].stale = true;
+	result(tbtf_extent_sum(&e, false) && e.dead && e.copies == 1 && e.lease_ms == 10,
+	       "sum: who has missed something is of no help");
+	e.leg[1].stale = false;
+	e.leg[1].dead = e.leg[0].lost = true;
+	(void)tbtf_extent_sum(&e, false);
+	result(e.dead && !e.lost && e.copies == 1 && e.lease_ms == 20, "sum: one lost, one away");
+	e.leg[1].lost = true;
+	result(tbtf_extent_sum(&e, false) && e.lost && !e.copies, "sum: both lost");
+	e.leg[0].revoked = true;
+	result(tbtf_extent_sum(&e, false) && e.revoked && !e.broken, "sum: one is wanted back");
+	e.leg[0].revoked = false;
+	result(tbtf_extent_sum(&e, true) == false && e.revoked && e.broken, "sum: a broken mirror has to go, too");
 }
 
 static void test_emptiest(void)
@@ -214,6 +269,7 @@ int main(void)
 	test_next();
 	test_lender();
 	test_pick();
+	test_sum();
 	test_emptiest();
 	test_fits();
 	test_min_free();

@@ -115,6 +115,18 @@ static void print_lender(const struct json_line *line, bool first)
 	       tbtf_text(buf, sizeof(buf), why ? why : ""));
 }
 
+/* What a mirror lacks, and how much of that is there already. */
+static void print_copies(const struct json_line *line)
+{
+	uint64_t copies = number(line, "copies"), wanted = number(line, "copies_wanted"), percent;
+
+	if (copies >= wanted)
+		return;
+	printf("  %llu of %llu copies", (unsigned long long)copies, (unsigned long long)wanted);
+	if (json_u64(line, "copied_percent", &percent))
+		printf("  %llu%% copied", (unsigned long long)percent);
+}
+
 static void print_extent(const struct json_line *line, bool first)
 {
 	char a[16], b[16], c[16], d[16];
@@ -127,11 +139,14 @@ static void print_extent(const struct json_line *line, bool first)
 	put(line, "lender", 16);
 	putchar(' ');
 	put(line, "state", 10);
-	printf(" %7s %7s %7s %7s%s%s%s\n", size(line, "kb", a), size(line, "used_kb", b),
+	printf(" %7s %7s %7s %7s%s%s%s%s", size(line, "kb", a), size(line, "used_kb", b),
 	       ago(number(line, "leased"), c), ago(number(line, "attached"), d),
+	       json_is_true(line, "secret") ? "  encrypted" : "",
 	       json_is_true(line, "connected") ? "" : "  no connection",
 	       json_is_true(line, "revoked") ? "  called back" : "",
 	       json_is_true(line, "lost") ? "  lost" : "");
+	print_copies(line);
+	putchar('\n');
 }
 
 static void print_totals(const struct json_line *line)

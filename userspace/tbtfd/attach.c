@@ -287,7 +287,7 @@ int tbtf_nbd_connect(struct tbtf_nbd *nbd, int socket, const struct tbtf_export 
  *
  * What waits for the old connection goes out again on the new one.
  *
- * Return: 0; -EINVAL: the device is another's, or has a connection; or of netlink.
+ * Return: 0; -EINVAL: the device is another's; -ENOSPC: it has a connection; or of netlink.
  */
 int tbtf_nbd_again(struct tbtf_nbd *nbd, int index, int socket, const char *backend)
 {
@@ -303,6 +303,32 @@ int tbtf_nbd_again(struct tbtf_nbd *nbd, int index, int socket, const char *back
 	if (nla_put_u32(msg, NBD_ATTR_INDEX, index) ||
 	    nla_put_string(msg, NBD_ATTR_BACKEND_IDENTIFIER, backend) ||
 	    put_socket(msg, socket)) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	return ask(nbd, msg);
+}
+
+/**
+ * tbtf_nbd_patience() - how long requests wait for a new connection from now on
+ * @nbd: the handle
+ * @index: of the device
+ * @dead_s: how long
+ * @backend: what it is called in sysfs
+ *
+ * Those that wait already go on as before.
+ *
+ * Return: 0; -EINVAL: the device is another's; or of netlink.
+ */
+int tbtf_nbd_patience(struct tbtf_nbd *nbd, int index, uint64_t dead_s, const char *backend)
+{
+	struct nl_msg *msg = message(nbd, NBD_CMD_RECONFIGURE);
+
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_u32(msg, NBD_ATTR_INDEX, index) ||
+	    nla_put_string(msg, NBD_ATTR_BACKEND_IDENTIFIER, backend) ||
+	    nla_put_u64(msg, NBD_ATTR_DEAD_CONN_TIMEOUT, dead_s)) {
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}

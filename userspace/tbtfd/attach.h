@@ -49,6 +49,7 @@ int tbtf_nbd_fd(const struct tbtf_nbd *nbd);
 int tbtf_nbd_connect(struct tbtf_nbd *nbd, int socket, const struct tbtf_export *export,
 		     const struct tbtf_nbd_times *times, const char *backend, int *ret_index);
 int tbtf_nbd_again(struct tbtf_nbd *nbd, int index, int socket, const char *backend);
+int tbtf_nbd_patience(struct tbtf_nbd *nbd, int index, uint64_t dead_s, const char *backend);
 int tbtf_nbd_disconnect(struct tbtf_nbd *nbd, int index);
 int tbtf_nbd_dead(struct tbtf_nbd *nbd, int *ret_index, size_t max);
 int tbtf_nbd_backend(int index, char *ret, size_t size);

@@ -85,9 +85,12 @@ static struct tbtf_extent *slot(int i)
 	return &borrower.line.extent[i];
 }
 
+/* Of whom it is. */
 static const char *peer(int i)
 {
-	return tbtf_line_peer(&borrower.line, slot(i));
+	static char names[TBTF_NAMES_LEN];
+
+	return tbtf_line_names(&borrower.line, slot(i), names);
 }
 
 /* -- A steal ------------------------------------------------------------------ */
@@ -96,13 +99,11 @@ static const char *peer(int i)
 static uint64_t attach(int i)
 {
 	struct tbtf_extent *extent = slot(i);
-	char name[TBTF_DEVICE_LEN];
 	int err;
 
-	tbtf_line_device(extent, name);
-	err = tbtf_swap_on(name, borrower.line.conf->borrow.priority);
+	err = tbtf_swap_on(slot(i)->device, borrower.line.conf->borrow.priority);
 	if (err) {
-		tbtf_err("cannot make %s of %s swap: %s", name, peer(i), strerror(-err));
+		tbtf_err("cannot make %s of %s swap: %s", slot(i)->device, peer(i), strerror(-err));
 		tbtf_extent_set(extent, TBTF_EXTENT_DROP);
 		return 0;
 	}
@@ -237,11 +238,9 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *da
 static void left(int i, int status)
 {
 	struct tbtf_extent *extent = slot(i);
-	char name[TBTF_DEVICE_LEN];
 
-	tbtf_line_device(extent, name);
 	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
-		tbtf_notice("%s of %s is swap no more: %" PRIu64 " kB came back in %" PRId64 " ms", name, peer(i),
+		tbtf_notice("%s of %s is swap no more: %" PRIu64 " kB came back in %" PRId64 " ms", slot(i)->device, peer(i),
 			    borrower.used_kb[i], now_ms() - leaving.since_ms);
 		borrower.used_kb[i] = 0;
 		tbtf_extent_set(extent, TBTF_EXTENT_WASH);
@@ -249,10 +248,10 @@ static void left(int i, int status)
 		return;
 	}
 	if (WIFSIGNALED(status))
-		tbtf_warning("%s of %s stays swap: the swapoff was killed (signal %d)", name, peer(i),
+		tbtf_warning("%s of %s stays swap: the swapoff was killed (signal %d)", slot(i)->device, peer(i),
 			     WTERMSIG(status));
 	else
-		tbtf_warning("%s of %s stays swap: %s", name, peer(i), strerror(WEXITSTATUS(status)));
+		tbtf_warning("%s of %s stays swap: %s", slot(i)->device, peer(i), strerror(WEXITSTATUS(status)));
 	extent->retry_ms = now_ms() + RETRY_MS;
 	tbtf_extent_set(extent, TBTF_EXTENT_ATTACHED);
 }
@@ -277,14 +276,12 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
 
 static void leave(int i, const char *why)
 {
-	char name[TBTF_DEVICE_LEN];
 	int err;
 
-	tbtf_line_device(slot(i), name);
-	tbtf_info("%s of %s, %" PRIu64 " kB in use, is to be swap no more: %s", name, peer(i),
+	tbtf_info("%s of %s, %" PRIu64 " kB in use, is to be swap no more: %s", slot(i)->device, peer(i),
 		  borrower.used_kb[i], why);
 	leaving.since_ms = now_ms();
-	leaving.pid = tbtf_swap_off(name);
+	leaving.pid = tbtf_swap_off(slot(i)->device);
 	if (leaving.pid < 0) {
 		tbtf_warning("cannot fork for a swapoff: %s", strerror(-leaving.pid));
 		slot(i)->retry_ms = now_ms() + RETRY_MS;
@@ -388,7 +385,7 @@ static void give_back(const struct tbtf_room *room)
 /* -- What else has to be looked at ---------------------------------------------- */
 
 /* Say once of what is away that it cannot be reached, and when nothing will come back. */
-static void tell_away(int i, const char *name)
+static void tell_away(int i)
 {
 	const struct tbtf_conf *conf = borrower.line.conf;
 	int64_t patience_ms = (int64_t)(conf->borrow.timeout_s + conf->borrow.dead_timeout_s) * 1000;
@@ -400,33 +397,31 @@ static void tell_away(int i, const char *name)
 	if (!told[i].away && away_ms >= patience_ms) {
 		told[i].away = true;
 		tbtf_err("%s has been away for %" PRId64 " s: %" PRIu64 " kB in %s cannot be read, and processes that touch them get SIGBUS",
-			 peer(i), away_ms / 1000, borrower.used_kb[i], name);
+			 peer(i), away_ms / 1000, borrower.used_kb[i], slot(i)->device);
 	}
 	if (!told[i].away || told[i].given_up || away_ms < slot(i)->lease_ms || !borrower.used_kb[i])
 		return;
 	told[i].given_up = true;
 	tbtf_err("%s has been away for %" PRId64 " s, longer than its lease lasts: %" PRIu64 " kB in %s are gone",
-		 peer(i), away_ms / 1000, borrower.used_kb[i], name);
+		 peer(i), away_ms / 1000, borrower.used_kb[i], slot(i)->device);
 }
 
 /* Say once what is gone, and what cannot be reached any more. */
 static void tell_trouble(int i)
 {
-	char name[TBTF_DEVICE_LEN];
 	int state = tbtf_extent_state(slot(i));
 
 	if (state != TBTF_EXTENT_ATTACHED && state != TBTF_EXTENT_LEAVING) {
 		memset(&told[i], 0, sizeof(told[i]));
 		return;
 	}
-	tbtf_line_device(slot(i), name);
 	if (slot(i)->lost && !told[i].lost) {
 		told[i].lost = true;
 		tbtf_err("%s has lost what it held: %" PRIu64 " kB in %s are gone, and processes that touch them get SIGBUS",
-			 peer(i), borrower.used_kb[i], name);
+			 peer(i), borrower.used_kb[i], slot(i)->device);
 	}
 	if (slot(i)->dead) {
-		tell_away(i, name);
+		tell_away(i);
 		return;
 	}
 	/* It is back. */
@@ -462,19 +457,17 @@ static void read_swaps(void)
 		n = SWAPS_MAX;
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
 		int state = tbtf_extent_state(slot(i)), j;
-		char name[TBTF_DEVICE_LEN];
 
 		if (state != TBTF_EXTENT_ATTACHED && state != TBTF_EXTENT_LEAVING)
 			continue;
-		tbtf_line_device(slot(i), name);
-		for (j = 0; j < n && strcmp(swap[j].device, name); j++)
+		for (j = 0; j < n && strcmp(swap[j].device, slot(i)->device); j++)
 			;
 		if (j < n) {
 			/* While it leaves, what it had when it began is what is told. */
 			if (state == TBTF_EXTENT_ATTACHED)
 				borrower.used_kb[i] = swap[j].used_kb;
 		} else if (state == TBTF_EXTENT_ATTACHED) {
-			tbtf_notice("%s of %s is swap no more: somebody else's swapoff", name, peer(i));
+			tbtf_notice("%s of %s is swap no more: somebody else's swapoff", slot(i)->device, peer(i));
 			borrower.used_kb[i] = 0;
 			tbtf_extent_set(slot(i), TBTF_EXTENT_WASH);
 			tbtf_line_kick(borrower.line.to_lenders);
@@ -524,17 +517,14 @@ static void tell_status(void)
 
 static void stop_if_done(void)
 {
-	char name[TBTF_DEVICE_LEN];
-
 	if (!stopping || leaving.slot >= 0 || tbtf_press_busy())
 		return;
 	/* What could be brought back was: leave() would be at it. */
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
 		if (tbtf_extent_state(slot(i)) != TBTF_EXTENT_ATTACHED)
 			continue;
-		tbtf_line_device(slot(i), name);
 		tbtf_warning("%s of %s stays swap, with %" PRIu64 " kB: %s; it will be found again",
-			     name, peer(i), borrower.used_kb[i],
+			     slot(i)->device, peer(i), borrower.used_kb[i],
 			     impatient ? "told twice to stop" : "they do not fit into memory");
 	}
 	(void)sd_event_exit(event, EXIT_OK);
@@ -555,7 +545,9 @@ static void look(void)
 		i = leaving.slot < 0 ? find_unwanted() : -1;
 		if (i >= 0 && (hopeless(i) || make_room(i, &room)))
 			leave(i, slot(i)->lost ? "it is lost" :
-			      hopeless(i) ? "its lender is away for good" : "its lender wants it back");
+			      hopeless(i) ? "its lender is away for good" :
+			      slot(i)->broken ? "its mirror takes no more writes" :
+			      "its lender wants it back");
 		/* In reverse order: first what was printed, then what was stolen. */
 		if (leaving.slot < 0 && !impatient &&
 		    !tbtf_press_look(&room, elsewhere_kb(-1), stopping))
@@ -703,6 +695,7 @@ static int open_line(const struct tbtf_conf *conf)
 	struct tbtf_line *line = &borrower.line;
 
 	line->conf = conf;
+	line->copies = conf->borrow.copies;
 	line->extent_kb = tbtf_extent_size(conf->borrow.credit_kb, conf->borrow.extent_kb);
 	line->to_main = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	line->to_lenders = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -713,8 +706,12 @@ static int open_line(const struct tbtf_conf *conf)
 	}
 	(void)pthread_mutex_init(&line->view_lock, NULL);
 	line->asked = 1;
-	for (size_t i = 0; i < TBTF_EXTENTS; i++)
-		line->extent[i].index = line->extent[i].fd = -1;
+	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
+		line->extent[i].fd = -1;
+		line->extent[i].percent = -1;
+		for (size_t j = 0; j < TBTF_LEGS; j++)
+			line->extent[i].leg[j].index = -1;
+	}
 	return tbtf_line_find(line);
 }
 
@@ -767,9 +764,13 @@ static int plan(const struct tbtf_conf *conf)
 				      conf->borrow.ballast_kb));
 	tbtf_info("dry run: would have vm.min_free_kbytes at %" PRIu64 " or more, which is %" PRIu64,
 		  min_free_kb, room.min_free_kb);
-	if (conf->peers)
+	if (conf->peers) {
 		tbtf_info("dry run: would keep %" PRIu64 " kB ready, in extents of up to %" PRIu64 " kB, each a swap device of priority %" PRIu64,
 			  conf->borrow.credit_kb, extent_kb, conf->borrow.priority);
+		tbtf_info("dry run: would have %s of each page, which lenders %s read",
+			  conf->borrow.copies > 1 ? "two copies" : "one copy",
+			  conf->borrow.secrecy == TBTF_SECRECY_LENDER ? "cannot" : "can");
+	}
 	for (size_t i = 0; i < conf->peers; i++)
 		tbtf_info("dry run: would ask %s at %s", conf->peer[i].name,
 			  conf->peer[i].address.text);

@@ -69,6 +69,7 @@ static const struct key keys[] = {
 	{ "borrow", "ballast_kb", NUMBER, AT(borrow.ballast_kb), 0, 1048576, "KiB", NULL },
 	{ "borrow", "timeout_s", NUMBER, AT(borrow.timeout_s), 1, 3600, "seconds", NULL },
 	{ "borrow", "dead_timeout_s", NUMBER, AT(borrow.dead_timeout_s), 0, 86400, "seconds", NULL },
+	{ "borrow", "replace_after_s", NUMBER, AT(borrow.replace_after_s), 1, 86400, "seconds", NULL },
 	{ "borrow", "give_back_after_s", NUMBER, AT(borrow.give_back_after_s), 1, 604800, "seconds", NULL },
 	{ "borrow", "hops", NUMBER, AT(borrow.hops), 1, 16, "nodes", NULL },
 	{ "borrow", "priority", NUMBER, AT(borrow.priority), 0, 32767, "", NULL },
@@ -432,10 +433,10 @@ static void defaults(struct tbtf_conf *conf)
 	conf->node[strcspn(conf->node, ".")] = 0;
 
 	conf->borrow.ballast_kb = 16384;
-	/* Of a request: a lender answers in microseconds, a congested link in a second or two. */
-	conf->borrow.timeout_s = 10;
 	/* A switch that restarts, a lender's host that does: the pages come back. */
 	conf->borrow.dead_timeout_s = 60;
+	/* Longer than a link flaps: what it missed is little, and a new lender gets everything. */
+	conf->borrow.replace_after_s = 30;
 	conf->borrow.give_back_after_s = 300;
 	conf->borrow.hops = 4;
 	/* Before a disk, after a zram of the usual 100. */
@@ -449,6 +450,19 @@ static void defaults(struct tbtf_conf *conf)
 	(void)tbtf_address_parse(&conf->lend.listen, "[::]", TBTF_CONTROL_PORT);
 	conf->lend.nbd_port = TBTF_NBD_PORT;
 	conf->lend.lease_s = 600;
+}
+
+/* What depends on what was said, where nothing was. */
+static void other_defaults(struct tbtf_conf *conf)
+{
+	if (!conf->borrow.copies)
+		conf->borrow.copies = conf->peers < 2 ? 1 : 2;
+	/*
+	 * Of a request: a lender answers in microseconds, a congested link in a second or
+	 * two. Where there is another copy it is not worth to wait for longer.
+	 */
+	if (!conf->borrow.timeout_s)
+		conf->borrow.timeout_s = conf->borrow.copies > 1 ? 2 : 10;
 }
 
 /**
@@ -492,6 +506,7 @@ int tbtf_conf_read(struct tbtf_conf *ret_conf, const char *path, struct tbtf_con
 	}
 	if (rc > 0)
 		return wrong(error, "%s:%d: neither a [section] nor key = value", path, rc);
+	other_defaults(&conf);
 	*ret_conf = conf;
 	return 0;
 }
@@ -571,7 +586,6 @@ static int check_print(const struct tbtf_conf *conf, struct tbtf_conf_error *err
 /* What has to be said where others lend. */
 static int check_steal(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
 {
-	uint64_t copies = conf->borrow.copies;
 	int err = check_both(conf, error);
 
 	if (err)
@@ -581,15 +595,9 @@ static int check_steal(const struct tbtf_conf *conf, struct tbtf_conf_error *err
 	if (conf->borrow.extent_kb > conf->borrow.credit_kb)
 		return wrong(error, "[borrow] extent_kb = %" PRIu64 " is more than credit_kb = %" PRIu64,
 			     conf->borrow.extent_kb, conf->borrow.credit_kb);
-	if (copies == 2 && conf->peers < 2)
+	if (conf->borrow.copies == 2 && conf->peers < 2)
 		return wrong(error, "[borrow] copies = 2 needs two nodes in [peers]");
-	if (!copies)
-		copies = conf->peers < 2 ? 1 : 2;
-	if (copies == 2)
-		(void)wrong(error, "copies = 2 (with two nodes in [peers] also the default) is not written yet; if a lender's death may cost the pages it holds: [borrow] copies = 1");
-	else if (conf->borrow.secrecy == TBTF_SECRECY_LENDER)
-		(void)wrong(error, "secrecy = lender (the default) is not written yet; if lenders may read the pages they hold: [borrow] secrecy = none");
-	else if (conf->borrow.steal_when == TBTF_STEAL_PRESSURE)
+	if (conf->borrow.steal_when == TBTF_STEAL_PRESSURE)
 		(void)wrong(error, "steal_when = pressure is not written yet; steal_when = last is the default");
 	else
 		return 0;

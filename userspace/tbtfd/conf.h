@@ -82,11 +82,12 @@ struct tbtf_conf {
 	struct {
 		uint64_t credit_kb;	/* the line that is kept ready; needed */
 		uint64_t extent_kb;	/* 0: the line in eight parts */
-		uint64_t copies;	/* 0: not said: 2 where there are two lenders */
+		uint64_t copies;	/* 2 where there are two lenders */
 		uint64_t min_free_kb;	/* 0: by the size of the machine */
 		uint64_t ballast_kb;
-		uint64_t timeout_s;	/* of one request of the block device */
+		uint64_t timeout_s;	/* of one request of the block device; by @copies */
 		uint64_t dead_timeout_s; /* how long requests wait for a new connection */
+		uint64_t replace_after_s; /* a lender of two has been away */
 		uint64_t give_back_after_s; /* of low pressure */
 		uint64_t hops;
 		uint64_t priority;	/* of the swap devices */

@@ -70,14 +70,14 @@ static void say_extents(int fd)
 		const struct tbtf_extent *extent = &borrower->line.extent[i];
 		int state = tbtf_extent_state(extent);
 		struct json_object *one;
-		char name[TBTF_DEVICE_LEN];
+		char names[TBTF_NAMES_LEN];
+		int percent = extent->percent;
 
 		if (state == TBTF_EXTENT_NONE)
 			continue;
 		one = object("extent");
-		tbtf_line_device(extent, name);
-		put(one, "device", json_object_new_string(extent->index < 0 ? "" : name));
-		put(one, "lender", json_object_new_string(tbtf_line_peer(&borrower->line, extent)));
+		put(one, "device", json_object_new_string(extent->device));
+		put(one, "lender", json_object_new_string(tbtf_line_names(&borrower->line, extent, names)));
 		put(one, "state", json_object_new_string(tbtf_extent_word(state)));
 		put_number(one, "kb", extent->kb);
 		put_number(one, "used_kb", borrower->used_kb[i]);
@@ -86,6 +86,10 @@ static void say_extents(int fd)
 		put(one, "connected", json_object_new_boolean(!extent->dead));
 		put(one, "revoked", json_object_new_boolean(extent->revoked));
 		put(one, "lost", json_object_new_boolean(extent->lost));
+		put_number(one, "copies", extent->copies);
+		put_number(one, "copies_wanted", extent->legs);
+		put(one, "copied_percent", percent < 0 ? NULL : json_object_new_int(percent));
+		put(one, "secret", json_object_new_boolean(*extent->crypt));
 		say(fd, one);
 	}
 }
@@ -97,8 +101,11 @@ static uint64_t lent_kb(size_t peer, bool in_use)
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
 		const struct tbtf_extent *extent = &borrower->line.extent[i];
 
-		if (tbtf_extent_state(extent) != TBTF_EXTENT_NONE && extent->peer == peer)
-			kb += in_use ? borrower->used_kb[i] : extent->kb;
+		if (tbtf_extent_state(extent) == TBTF_EXTENT_NONE)
+			continue;
+		for (size_t j = 0; j < TBTF_LEGS; j++)
+			if (extent->leg[j].used && extent->leg[j].peer == peer)
+				kb += in_use ? borrower->used_kb[i] : extent->kb;
 	}
 	return kb;
 }

@@ -38,6 +38,60 @@ const char *tbtf_extent_word(enum tbtf_extent_state state)
 	return state < ARRAY_SIZE(words) ? words[state] : "?";
 }
 
+/* At least one leg that holds the pages: is that true of each of them? */
+static bool all_of(const struct tbtf_extent *extent, bool lost)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < TBTF_LEGS; i++) {
+		const struct tbtf_leg *leg = &extent->leg[i];
+
+		if (!leg->used || leg->stale)
+			continue;
+		if (!leg->lost && (lost || !leg->dead))
+			return false;
+		n++;
+	}
+	return n;
+}
+
+/**
+ * tbtf_extent_sum() - what the legs together mean for the extent
+ * @extent: whose legs may have changed
+ * @broken: its mirror takes no more writes: its pages have to be brought back
+ *
+ * Context: lenders.c.
+ * Return: whether the main thread should look.
+ */
+bool tbtf_extent_sum(struct tbtf_extent *extent, bool broken)
+{
+	bool dead = all_of(extent, false), lost = all_of(extent, true), revoked = broken, changed;
+	int64_t lease_ms = 0;
+	unsigned int copies = 0;
+
+	for (size_t i = 0; i < TBTF_LEGS; i++) {
+		const struct tbtf_leg *leg = &extent->leg[i];
+
+		if (!leg->used)
+			continue;
+		revoked = revoked || leg->revoked;
+		if (leg->stale || leg->lost)
+			continue;
+		copies++;
+		if (leg->lease_ms > lease_ms)
+			lease_ms = leg->lease_ms;
+	}
+	changed = extent->dead != dead || extent->lost != lost || extent->revoked != revoked ||
+		  extent->copies != copies;
+	extent->dead = dead;
+	extent->lost = lost;
+	extent->broken = broken;
+	extent->revoked = revoked;
+	extent->copies = copies;
+	extent->lease_ms = lease_ms;
+	return changed;
+}
+
 /**
  * tbtf_extent_size() - how large an extent is to be
  * @credit_kb: the line
@@ -140,13 +194,46 @@ int tbtf_extent_lender(const struct tbtf_offer *offer, size_t n, uint32_t random
 	return offer[b].offer_kb > offer[a].offer_kb ? b : a;
 }
 
+/* How many of those attached have a lender in common with this one. */
+static unsigned int in_common(const struct tbtf_extent *extent, size_t n,
+			      const struct tbtf_extent *with)
+{
+	unsigned int found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int state = tbtf_extent_state(&extent[i]);
+
+		if (state != TBTF_EXTENT_ATTACHED && state != TBTF_EXTENT_LEAVING)
+			continue;
+		for (size_t j = 0; j < TBTF_LEGS * TBTF_LEGS; j++) {
+			const struct tbtf_leg *a = &extent[i].leg[j / TBTF_LEGS];
+			const struct tbtf_leg *b = &with->leg[j % TBTF_LEGS];
+
+			found += a->used && b->used && a->peer == b->peer;
+		}
+	}
+	return found;
+}
+
+/* Are all copies there, and can they be reached? */
+static bool whole(const struct tbtf_extent *extent)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < TBTF_LEGS; i++)
+		n += extent->leg[i].used && !extent->leg[i].stale && !extent->leg[i].lost &&
+		     !extent->leg[i].dead;
+	return n >= extent->legs;
+}
+
 /**
  * tbtf_extent_pick() - which extent is attached next
  * @extent: the line
  * @n: its slots
  *
- * The one whose lender has the fewest attached: the kernel spreads pages evenly
- * over devices of equal priority. Then the one that has been ready longest.
+ * One that has all its copies, if there is one. Then the one whose lenders have the
+ * fewest attached: the kernel spreads pages evenly over devices of equal priority. Then
+ * the one that has been ready longest.
  *
  * Context: owner main; allocates nothing.
  * Return: its slot, or -1: none is ready.
@@ -157,22 +244,21 @@ int tbtf_extent_pick(const struct tbtf_extent *extent, size_t n)
 	int best = -1;
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned int of_peer = 0;
+		const struct tbtf_extent *e = &extent[i];
+		unsigned int of_peer;
 
-		if (tbtf_extent_state(&extent[i]) != TBTF_EXTENT_READY ||
-		    extent[i].dead || extent[i].revoked || extent[i].lost)
+		if (tbtf_extent_state(e) != TBTF_EXTENT_READY || e->dead || e->revoked || e->lost)
 			continue;
-		for (size_t j = 0; j < n; j++) {
-			int state = tbtf_extent_state(&extent[j]);
-
-			of_peer += (state == TBTF_EXTENT_ATTACHED || state == TBTF_EXTENT_LEAVING) &&
-				   extent[j].peer == extent[i].peer;
+		of_peer = in_common(extent, n, e);
+		if (best >= 0 && whole(&extent[best]) != whole(e)) {
+			if (whole(&extent[best]))
+				continue;
+		} else if (best >= 0 && (of_peer > least ||
+			   (of_peer == least && e->leased_s >= extent[best].leased_s))) {
+			continue;
 		}
-		if (best < 0 || of_peer < least ||
-		    (of_peer == least && extent[i].leased_s < extent[best].leased_s)) {
-			best = i;
-			least = of_peer;
-		}
+		best = i;
+		least = of_peer;
 	}
 	return best;
 }

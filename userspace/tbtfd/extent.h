@@ -10,7 +10,8 @@
  *	main:		READY ATTACHED LEAVING	borrow.c: swapon, swapoff
  *	lenders:	NONE BUILDING WASH DROP	lenders.c: leases, connections, headers
  *
- * and only the owner writes it, with the state last. From one to the next:
+ * and only the owner writes it, with the state last; the legs are the lenders' thread's
+ * in all states. From one to the next:
  *
  *	NONE > BUILDING > READY > ATTACHED > LEAVING > WASH > READY or NONE
  *	       BUILDING > NONE    READY > DROP > NONE  LEAVING > ATTACHED
@@ -36,6 +37,10 @@
 #define TBTF_EXTENTS_READY	8
 /* What an extent may be at least: a header, and some sense. */
 #define TBTF_EXTENT_MIN_KB	16384
+/* Copies of a page, at most. */
+#define TBTF_LEGS		2
+/* The file of a device; longer ones are none of ours. */
+#define TBTF_DEVICE_LEN		32
 /* What every supported kernel has for swap devices at least. */
 #define TBTF_SWAP_TYPES		23
 /* How long a lease lasts, as long as the lender has not said it: its default. */
@@ -52,30 +57,65 @@ enum tbtf_extent_state {
 };
 
 /**
- * struct tbtf_extent - a slot of the line
- * @state: enum tbtf_extent_state; release by the owner, acquire by the other
+ * struct tbtf_leg - a lender's part of an extent: a lease, a connection, an nbd device
+ * @used: there is one
+ * @stale: it does not hold all that it should; its lender is of no help
  * @peer: whose it is: index in conf->peer
  * @lease: its number at the lender
  * @export: its secret name there
- * @kb: size
  * @index: N of /dev/nbdN, or -1
+ * @lease_ms: how long the lender keeps the pages when it does not hear of us
+ * @revoked: the lender wants it back
+ * @dead: no connection at the moment
+ * @lost: its pages are gone
+ *
+ * Written by lenders.c whoever owns the extent; what is atomic may be read by all.
+ */
+struct tbtf_leg {
+	_Atomic bool used;
+	_Atomic bool stale;
+	_Atomic size_t peer;
+	uint64_t lease;
+	char export[TBTF_PEER_EXPORT + 1];
+	_Atomic int index;
+	_Atomic int64_t lease_ms;
+	_Atomic bool revoked;
+	_Atomic bool dead;
+	_Atomic bool lost;
+};
+
+/**
+ * struct tbtf_extent - a slot of the line
+ * @state: enum tbtf_extent_state; release by the owner, acquire by the other
+ * @legs: how many of @leg there shall be: copies
+ * @leg: one a copy
+ * @kb: size
+ * @id: a random number, in the names of @mirror and @crypt
+ * @mirror: the file of the device that joins two legs, or ""
+ * @crypt: the file of the device that encrypts, or ""
+ * @device: the topmost of these, or /dev/nbdN: what becomes swap
  * @fd: of the device while it is READY, or -1: the first open(2) reads partitions, and
  *	a steal has no memory for that
  * @leased_s: since when; CLOCK_REALTIME
  * @attached_s: since when it is swap; CLOCK_REALTIME
  * @retry_ms: LEAVING failed: not again before; CLOCK_MONOTONIC
- * @lease_ms: any: how long the lender keeps the pages when it does not hear of us
- * @revoked: any: the lender wants it back
- * @dead: any: no connection at the moment
- * @lost: any: its pages are gone
+ * @lease_ms: any: of the leg that lasts longest
+ * @revoked: any: a lender wants a leg back, or @broken
+ * @broken: any: the mirror takes no more writes, for all its legs have failed at once
+ * @dead: any: no leg that holds the pages can be reached at the moment
+ * @lost: any: no leg holds the pages any more
+ * @copies: any: how many legs hold the pages
+ * @percent: any: of what is missing in a leg that has been copied, or -1
  */
 struct tbtf_extent {
 	_Atomic int state;
-	size_t peer;
-	uint64_t lease;
-	char export[TBTF_PEER_EXPORT + 1];
+	unsigned int legs;
+	struct tbtf_leg leg[TBTF_LEGS];
 	uint64_t kb;
-	int index;
+	uint32_t id;
+	char mirror[TBTF_DEVICE_LEN];
+	char crypt[TBTF_DEVICE_LEN];
+	char device[TBTF_DEVICE_LEN];
 	int fd;
 	int64_t leased_s;
 	int64_t attached_s;
@@ -84,6 +124,9 @@ struct tbtf_extent {
 	_Atomic bool revoked;
 	_Atomic bool dead;
 	_Atomic bool lost;
+	_Atomic bool broken;
+	_Atomic unsigned int copies;
+	_Atomic int percent;
 };
 
 static inline int tbtf_extent_state(const struct tbtf_extent *extent)
@@ -126,6 +169,7 @@ struct tbtf_room {
 	uint64_t min_free_kb;
 };
 
+bool tbtf_extent_sum(struct tbtf_extent *extent, bool broken);
 const char *tbtf_extent_word(enum tbtf_extent_state state);
 uint64_t tbtf_extent_size(uint64_t credit_kb, uint64_t extent_kb);
 uint64_t tbtf_extent_next(uint64_t credit_kb, uint64_t extent_kb, uint64_t ready_kb,

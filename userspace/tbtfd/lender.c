@@ -291,6 +291,7 @@ int tbtf_lender_dial(struct tbtf_lender *lender)
 	struct tbtf_tls_error error;
 	char why[256];
 
+	lender->unreachable = fd < 0;
 	if (fd < 0) {
 		(void)snprintf(why, sizeof(why), "not reached at %s: %s",
 			       lender->peer->address.text, strerror(-fd));

@@ -32,6 +32,7 @@
  * @retry_ms: no connection: when to try again
  * @backoff_ms: how long was waited for that
  * @refused_ms: it gives nothing until then
+ * @unreachable: the last attempt to connect to it failed
  * @in: what has arrived of its next line
  */
 struct tbtf_lender {
@@ -49,8 +50,64 @@ struct tbtf_lender {
 	int64_t retry_ms;
 	int64_t backoff_ms;
 	int64_t refused_ms;
+	bool unreachable;
 	struct tbtf_peer_in in;
 };
+
+/* struct tbtf_leg_more - what else the lenders' thread knows of a leg */
+struct tbtf_leg_more {
+	int64_t renew_ms;	/* the lease has to be renewed then */
+	int64_t again_ms;	/* not connected again before */
+	int64_t dead_ms;	/* not connected since; 0: it is */
+	bool told_dead;
+	bool told_stale;
+	uint64_t patience_s;	/* that its requests wait for a new one; 0: not known */
+};
+
+/**
+ * struct tbtf_lenders - all of them, and what extents are made with
+ * @line: shared with the main thread
+ * @nbd: the kernel's
+ * @tls: NULL: encryption = none
+ * @lender: by the index of the peer
+ * @n: how many
+ * @more: of each leg
+ * @mend_ms: of each extent: nothing was to be had for it, not again before
+ * @reply: of whoever was asked last; large
+ */
+struct tbtf_lenders {
+	struct tbtf_line *line;
+	struct tbtf_nbd *nbd;
+	struct tbtf_tls *tls;
+	struct tbtf_lender *lender;
+	size_t n;
+	struct tbtf_leg_more more[TBTF_EXTENTS][TBTF_LEGS];
+	int64_t mend_ms[TBTF_EXTENTS];
+	struct tbtf_peer_reply reply;
+};
+
+struct tbtf_leg_more *tbtf_leg_more(struct tbtf_lenders *all, const struct tbtf_leg *leg);
+struct tbtf_lender *tbtf_leg_lender(struct tbtf_lenders *all, const struct tbtf_leg *leg);
+int tbtf_leg_lease(struct tbtf_lenders *all, struct tbtf_lender *lender, uint64_t kb,
+		   struct tbtf_leg *leg, uint64_t *ret_kb);
+void tbtf_leg_release(struct tbtf_lenders *all, struct tbtf_leg *leg);
+struct tbtf_lender *tbtf_lenders_choose(struct tbtf_lenders *all, const struct tbtf_leg *but);
+uint32_t tbtf_lenders_random(void);
+
+/* -- stack.c ---------------------------------------------------------------- */
+
+int tbtf_stack_up(struct tbtf_lenders *all, struct tbtf_extent *extent, bool wash);
+int tbtf_stack_down(struct tbtf_lenders *all, struct tbtf_extent *extent);
+int tbtf_leg_up(struct tbtf_lenders *all, struct tbtf_extent *extent, struct tbtf_leg *leg,
+		const unsigned char *header, bool wash);
+void tbtf_leg_down(struct tbtf_lenders *all, struct tbtf_leg *leg);
+int tbtf_leg_again(struct tbtf_lenders *all, const struct tbtf_extent *extent,
+		   struct tbtf_leg *leg);
+
+/* -- mend.c ------------------------------------------------------------------- */
+
+void tbtf_mend_patience(struct tbtf_lenders *all, struct tbtf_extent *extent);
+void tbtf_mend(struct tbtf_lenders *all, struct tbtf_extent *extent);
 
 int64_t tbtf_now_us(void);
 int64_t tbtf_now_ms(void);

@@ -10,7 +10,6 @@
  * bounded time, and never for the main thread.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -26,6 +25,7 @@
 #include "lender.h"
 #include "log.h"
 #include "memory.h"
+#include "mirror.h"
 #include "tls-kernel.h"
 
 /* Before a lender that had nothing is asked again, unless it says something itself. */
@@ -39,27 +39,15 @@
 /* All of the thread is on a stack that is locked in memory. */
 #define STACK		(256 * 1024)
 
-/* What else this thread knows of an extent. */
-struct more {
-	int64_t renew_ms;
-	int64_t again_ms;
-	bool told_dead;
-};
+static struct tbtf_lenders the;
+static pthread_t thread;
 
-struct lenders {
-	struct tbtf_line *line;
-	struct tbtf_nbd *nbd;
-	struct tbtf_tls *tls;	/* NULL: encryption = none */
-	struct tbtf_lender *lender;
-	size_t n;
-	struct more more[TBTF_EXTENTS];
-	struct tbtf_peer_reply reply;	/* large */
-	pthread_t thread;
-};
-
-static struct lenders the;
-
-static uint32_t some_random(void)
+/**
+ * tbtf_lenders_random() - a number that nobody else draws
+ *
+ * Return: any.
+ */
+uint32_t tbtf_lenders_random(void)
 {
 	uint32_t value = 0;
 
@@ -68,21 +56,76 @@ static uint32_t some_random(void)
 	return value;
 }
 
-static struct tbtf_extent *extent_of(const struct tbtf_lender *lender, uint64_t lease)
+static struct tbtf_extent *extent_of(const struct tbtf_leg *leg)
 {
-	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
-		struct tbtf_extent *extent = &the.line->extent[i];
-
-		if (tbtf_extent_state(extent) != TBTF_EXTENT_NONE &&
-		    extent->peer == (size_t)(lender - the.lender) && extent->lease == lease)
-			return extent;
-	}
+	for (size_t i = 0; i < TBTF_EXTENTS; i++)
+		for (size_t j = 0; j < TBTF_LEGS; j++)
+			if (leg == &the.line->extent[i].leg[j])
+				return &the.line->extent[i];
 	return NULL;
+}
+
+/**
+ * tbtf_leg_more() - what else is known of a leg
+ * @all: the lenders
+ * @leg: of the line
+ *
+ * Return: where it is.
+ */
+struct tbtf_leg_more *tbtf_leg_more(struct tbtf_lenders *all, const struct tbtf_leg *leg)
+{
+	const struct tbtf_extent *extent = extent_of(leg);
+
+	return &all->more[extent - all->line->extent][leg - extent->leg];
+}
+
+/**
+ * tbtf_leg_lender() - whose a leg is
+ * @all: the lenders
+ * @leg: of the line
+ *
+ * Return: the lender; NULL: it is not in the configuration any more.
+ */
+struct tbtf_lender *tbtf_leg_lender(struct tbtf_lenders *all, const struct tbtf_leg *leg)
+{
+	return leg->peer < all->n ? &all->lender[leg->peer] : NULL;
+}
+
+/* Every leg of the line, those that are not used as well. */
+#define for_each_leg(leg) \
+	for (size_t nr_ = 0; nr_ < TBTF_EXTENTS * TBTF_LEGS && \
+	     (leg = &the.line->extent[nr_ / TBTF_LEGS].leg[nr_ % TBTF_LEGS]); nr_++)
+
+static bool is_of(const struct tbtf_leg *leg, const struct tbtf_lender *lender)
+{
+	return leg->used && leg->peer == (size_t)(lender - the.lender);
+}
+
+static struct tbtf_leg *leg_of(const struct tbtf_lender *lender, uint64_t lease)
+{
+	struct tbtf_leg *leg;
+
+	for_each_leg(leg)
+		if (is_of(leg, lender) && leg->lease == lease)
+			return leg;
+	return NULL;
+}
+
+/* What a leg means for its extent, and word of it to the main thread. */
+static void sum(struct tbtf_extent *extent)
+{
+	struct tbtf_mirror mirror = { .percent = -1 };
+
+	if (*extent->mirror)
+		(void)tbtf_mirror_look(extent->mirror, &mirror);
+	extent->percent = mirror.percent;
+	if (tbtf_extent_sum(extent, mirror.broken))
+		tbtf_line_kick(the.line->to_main);
 }
 
 static void on_notice(struct tbtf_lender *lender, const struct tbtf_peer_reply *reply)
 {
-	struct tbtf_extent *extent;
+	struct tbtf_leg *leg;
 
 	if (reply->kind == TBTF_PEER_NOTICE_OFFER) {
 		lender->offer_kb = reply->offer_kb;
@@ -90,16 +133,16 @@ static void on_notice(struct tbtf_lender *lender, const struct tbtf_peer_reply *
 		tbtf_lender_show(lender, "%s", "");
 		return;
 	}
-	extent = extent_of(lender, reply->lease.lease);
-	if (!extent) {
+	leg = leg_of(lender, reply->lease.lease);
+	if (!leg) {
 		tbtf_warning("%s wants lease %" PRIu64 " back, which is not known here",
 			     lender->peer->name, reply->lease.lease);
 		return;
 	}
 	tbtf_notice("%s wants %" PRIu64 " kB back within %" PRIu64 " s", lender->peer->name,
-		    extent->kb, reply->deadline_s);
-	extent->revoked = true;
-	tbtf_line_kick(the.line->to_main);
+		    extent_of(leg)->kb, reply->deadline_s);
+	leg->revoked = true;
+	sum(extent_of(leg));
 }
 
 /* -- Leases ----------------------------------------------------------------- */
@@ -118,33 +161,31 @@ static void release(struct tbtf_lender *lender, uint64_t lease)
 	lender->refused_ms = 0;
 }
 
-static void renewed(struct tbtf_extent *extent, uint64_t expires_s)
+static void renewed(struct tbtf_leg *leg, uint64_t expires_s)
 {
-	extent->lease_ms = expires_s * 1000;
+	leg->lease_ms = expires_s * 1000;
 	/* At a third of its time: two attempts are left if the first fails. */
-	the.more[extent - the.line->extent].renew_ms = tbtf_now_ms() + expires_s * 1000 / 3;
+	tbtf_leg_more(&the, leg)->renew_ms = tbtf_now_ms() + expires_s * 1000 / 3;
 }
 
-static void lose(struct tbtf_extent *extent)
+static void lose(struct tbtf_leg *leg)
 {
-	if (extent->lost)
-		return;
-	extent->lost = true;
-	tbtf_line_kick(the.line->to_main);
+	leg->lost = true;
+	sum(extent_of(leg));
 }
 
-static void renew(struct tbtf_lender *lender, struct tbtf_extent *extent)
+static void renew(struct tbtf_lender *lender, struct tbtf_leg *leg)
 {
-	struct tbtf_peer_request request = { .type = TBTF_PEER_RENEW, .lease = extent->lease };
+	struct tbtf_peer_request request = { .type = TBTF_PEER_RENEW, .lease = leg->lease };
 
 	if (tbtf_lender_ask(lender, &request, TBTF_ANSWER_MS))
 		return;
 	if (the.reply.error == TBTF_PEER_UNKNOWN_LEASE)
-		lose(extent);
+		lose(leg);
 	else if (!the.reply.error)
-		renewed(extent, the.reply.lease.expires_s);
+		renewed(leg, the.reply.lease.expires_s);
 	else
-		the.more[extent - the.line->extent].renew_ms = tbtf_now_ms() + 1000;
+		tbtf_leg_more(&the, leg)->renew_ms = tbtf_now_ms() + 1000;
 }
 
 /* What the lender has of ours, against what we know. */
@@ -152,37 +193,35 @@ static void reconcile(struct tbtf_lender *lender)
 {
 	static struct tbtf_peer_lease list[TBTF_PEER_LEASES];
 	unsigned int n = the.reply.leases;
-	bool seen[TBTF_EXTENTS] = { false };
+	struct tbtf_leg *leg;
+	unsigned int i;
 
 	memcpy(list, the.reply.list, n * sizeof(list[0]));
-	for (unsigned int i = 0; i < n && lender->stream.fd >= 0; i++) {
-		struct tbtf_extent *extent = extent_of(lender, list[i].lease);
-
-		if (!extent) {
+	for (i = 0; i < n && lender->stream.fd >= 0; i++) {
+		leg = leg_of(lender, list[i].lease);
+		if (!leg) {
 			tbtf_info("%s still has lease %" PRIu64 " of ours, which nobody uses: given back",
 				  lender->peer->name, list[i].lease);
 			release(lender, list[i].lease);
 			continue;
 		}
 		/* Only after a restart is it not known; the main thread never looks at it. */
-		memcpy(extent->export, list[i].export, sizeof(extent->export));
+		memcpy(leg->export, list[i].export, sizeof(leg->export));
 		/* It says how much of its time is left; how long that is a renewal tells. */
-		the.more[extent - the.line->extent].renew_ms = 0;
-		seen[extent - the.line->extent] = true;
+		tbtf_leg_more(&the, leg)->renew_ms = 0;
 	}
-	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
-		struct tbtf_extent *extent = &the.line->extent[i];
-
-		if (tbtf_extent_state(extent) == TBTF_EXTENT_NONE ||
-		    extent->peer != (size_t)(lender - the.lender))
+	for_each_leg(leg) {
+		if (!is_of(leg, lender))
 			continue;
-		if (!seen[i]) {
-			lose(extent);
+		for (i = 0; i < n && list[i].lease != leg->lease; i++)
+			;
+		if (i == n) {
+			lose(leg);
 			continue;
 		}
 		/* A control connection that was lost is seldom alone. */
-		extent->dead = true;
-		the.more[i].again_ms = 0;
+		leg->dead = true;
+		tbtf_leg_more(&the, leg)->again_ms = 0;
 	}
 }
 
@@ -202,132 +241,48 @@ static void greet(struct tbtf_lender *lender)
 		  lender->may_swap ? ", some of which it may swap" : "");
 }
 
-/* -- From a lease to a device ------------------------------------------------ */
+/* -- An extent's way -------------------------------------------------------------- */
 
-/* A connection to an export, in the clear or not. */
-static int open_export(const struct tbtf_lender *lender, const struct tbtf_extent *extent,
-		       struct tbtf_stream *ret, struct tbtf_export *ret_export)
+static const char *names(const struct tbtf_extent *extent)
 {
-	struct tbtf_tls_error error;
-	int err;
+	static char text[TBTF_NAMES_LEN];	/* of this thread */
 
-	*ret = (struct tbtf_stream){ .fd = -1 };
-	err = tbtf_dial(&lender->peer->address, lender->nbd_port, TBTF_DIAL_MS);
-	if (err < 0)
-		return err;
-	ret->fd = err;
-	err = tbtf_nbd_greet(ret);
-	if (!err && the.tls) {
-		err = tbtf_nbd_starttls(ret);
-		if (!err) {
-			err = tbtf_tls_connect(ret, the.tls, the.line->conf, lender->peer, true,
-					       TBTF_ANSWER_MS, &error);
-			if (err)
-				tbtf_warning("%s: %s", lender->peer->name, error.text);
-		}
-	}
-	if (!err)
-		err = tbtf_nbd_go(ret, extent->export, ret_export);
-	if (!err && ret_export->size < extent->kb * 1024)
-		err = -EPROTO;
-	if (err)
-		tbtf_stream_close(ret);
-	return err;
-}
-
-/* Its next byte is the kernel's. */
-static int let_go(const struct tbtf_lender *lender, struct tbtf_stream *stream)
-{
-	struct tbtf_tls_error error;
-	int err = stream->ssl ? tbtf_tls_let_go(stream, &error) : 0;
-
-	if (err)
-		tbtf_warning("%s: %s", lender->peer->name, error.text);
-	return err;
-}
-
-/* What the first to open a device has to do is done now: see struct tbtf_extent. */
-static int open_device(struct tbtf_extent *extent)
-{
-	char name[TBTF_DEVICE_LEN];
-
-	tbtf_line_device(extent, name);
-	extent->fd = open(name, O_RDONLY | O_CLOEXEC);
-	return extent->fd < 0 ? -errno : 0;
-}
-
-static int build(const struct tbtf_lender *lender, struct tbtf_extent *extent, bool wash)
-{
-	struct tbtf_nbd_times times = {
-		.request_s = the.line->conf->borrow.timeout_s,
-		.dead_s = the.line->conf->borrow.dead_timeout_s,
-	};
-	unsigned char header[TBTF_SWAP_HEADER];
-	char backend[TBTF_NAME_LEN + 32];
-	struct tbtf_stream stream;
-	struct tbtf_export export;
-	int err;
-
-	err = tbtf_swap_header(header, extent->kb, TBTF_SWAP_LABEL);
-	if (!err)
-		err = tbtf_extent_backend(backend, sizeof(backend), lender->peer->name, extent->lease);
-	if (err)
-		return err;
-	err = open_export(lender, extent, &stream, &export);
-	if (err)
-		return err;
-	export.size = extent->kb * 1024;
-	if (wash)
-		err = tbtf_nbd_trim(&stream, export.size);
-	if (!err)
-		err = tbtf_nbd_write(&stream, 0, header, sizeof(header));
-	if (!err)
-		err = let_go(lender, &stream);
-	if (!err)
-		err = tbtf_nbd_connect(the.nbd, stream.fd, &export, &times, backend, &extent->index);
-	tbtf_stream_close(&stream);
-	return err ? err : open_device(extent);
+	return tbtf_line_names(the.line, extent, text);
 }
 
 static void forget(struct tbtf_extent *extent)
 {
-	extent->index = -1;
-	extent->lost = false;
-	extent->revoked = false;
-	extent->dead = false;
+	memset(extent->leg, 0, sizeof(extent->leg));
+	for (size_t i = 0; i < TBTF_LEGS; i++)
+		extent->leg[i].index = -1;
 	extent->retry_ms = 0;
-	memset(extent->export, 0, sizeof(extent->export));
+	extent->percent = -1;
+	(void)tbtf_extent_sum(extent, false);
 	tbtf_extent_set(extent, TBTF_EXTENT_NONE);
 }
 
-static void disconnect(struct tbtf_extent *extent)
+/**
+ * tbtf_leg_release() - give a lease back
+ * @all: the lenders
+ * @leg: that is no device any more
+ */
+void tbtf_leg_release(struct tbtf_lenders *all, struct tbtf_leg *leg)
 {
-	int err;
+	struct tbtf_lender *lender = tbtf_leg_lender(all, leg);
 
-	if (extent->fd >= 0)
-		(void)close(extent->fd);
-	extent->fd = -1;
-	if (extent->index < 0)
-		return;
-	err = tbtf_nbd_disconnect(the.nbd, extent->index);
-	if (err && tbtf_nbd_connected(extent->index))
-		tbtf_warning("cannot disconnect /dev/nbd%d: %s", extent->index, strerror(-err));
-	extent->index = -1;
-}
-
-static struct tbtf_lender *lender_of(const struct tbtf_extent *extent)
-{
-	return extent->peer < the.n ? &the.lender[extent->peer] : NULL;
+	if (leg->used && lender && !leg->lost)
+		release(lender, leg->lease);
+	memset(leg, 0, sizeof(*leg));
+	leg->index = -1;
 }
 
 static void drop(struct tbtf_extent *extent)
 {
-	struct tbtf_lender *lender = lender_of(extent);
-
-	disconnect(extent);
-	if (lender && !extent->lost)
-		release(lender, extent->lease);
-	tbtf_info("%" PRIu64 " kB given back to %s", extent->kb, tbtf_line_peer(the.line, extent));
+	if (tbtf_stack_down(&the, extent) && !the.line->quit)
+		return;			/* later */
+	tbtf_info("%" PRIu64 " kB given back to %s", extent->kb, names(extent));
+	for (size_t i = 0; i < TBTF_LEGS; i++)
+		tbtf_leg_release(&the, &extent->leg[i]);
 	forget(extent);
 }
 
@@ -355,61 +310,138 @@ static void now_ready(struct tbtf_extent *extent)
 	size_t n;
 	uint64_t kb;
 
-	extent->dead = false;
-	the.more[extent - the.line->extent].told_dead = false;
+	sum(extent);
 	tbtf_extent_set(extent, TBTF_EXTENT_READY);
 	tbtf_line_kick(the.line->to_main);
 	kb = ready_kb(&n, false);
-	tbtf_info("%" PRIu64 " kB of %s ready as /dev/nbd%d; credit line: %" PRIu64 " of %" PRIu64 " kB",
-		  extent->kb, tbtf_line_peer(the.line, extent), extent->index, kb,
+	tbtf_info("%" PRIu64 " kB of %s ready as %s; credit line: %" PRIu64 " of %" PRIu64 " kB",
+		  extent->kb, names(extent), extent->device, kb,
 		  the.line->conf->borrow.credit_kb);
+}
+
+/* Can all its lenders be talked to? */
+static bool all_there(const struct tbtf_extent *extent)
+{
+	for (unsigned int i = 0; i < extent->legs; i++) {
+		const struct tbtf_lender *lender = tbtf_leg_lender(&the, &extent->leg[i]);
+
+		if (lender->stream.fd < 0 || !*extent->leg[i].export)
+			return false;
+	}
+	return true;
+}
+
+/* Is each leg one that could be used anew, as the configuration now has it? */
+static bool all_usable(const struct tbtf_extent *extent)
+{
+	if (extent->legs != the.line->copies)
+		return false;
+	for (unsigned int i = 0; i < extent->legs; i++) {
+		const struct tbtf_leg *leg = &extent->leg[i];
+
+		if (!leg->used || !tbtf_leg_lender(&the, leg) || leg->lost || leg->revoked)
+			return false;
+	}
+	return true;
 }
 
 /* It was swap, or was left ready by a daemon before: from the beginning. */
 static void wash(struct tbtf_extent *extent)
 {
-	struct tbtf_lender *lender = lender_of(extent);
 	size_t n;
 	int err;
 
-	disconnect(extent);
-	if (!lender || extent->lost || extent->revoked || the.line->stopping ||
+	if (tbtf_stack_down(&the, extent) && !the.line->quit)
+		return;			/* later */
+	if (!all_usable(extent) || the.line->stopping ||
 	    ready_kb(&n, false) >= the.line->conf->borrow.credit_kb || n >= TBTF_EXTENTS_READY) {
 		drop(extent);
 		return;
 	}
-	if (lender->stream.fd < 0 || !*extent->export)
+	if (!all_there(extent))
 		return;			/* later */
-	err = build(lender, extent, true);
+	err = tbtf_stack_up(&the, extent, true);
 	if (!err) {
 		now_ready(extent);
 		return;
 	}
-	tbtf_warning("%s: cannot use lease %" PRIu64 " again: %s", lender->peer->name, extent->lease,
-		     strerror(-err));
+	tbtf_warning("%s: cannot use %" PRIu64 " kB again: %s", names(extent), extent->kb, strerror(-err));
 	drop(extent);
 }
 
 /* -- Growing the line -------------------------------------------------------- */
-
-static int lease(struct tbtf_lender *lender, uint64_t kb)
-{
-	struct tbtf_peer_request request = {
-		.type = TBTF_PEER_LEASE,
-		.kb = kb,
-		.hops = the.line->conf->borrow.hops,
-		.path.n = 1,
-	};
-
-	strcpy(request.path.node[0], the.line->conf->node);
-	return tbtf_lender_ask(lender, &request, TBTF_ANSWER_MS + kb * LEASE_MS_PER_GIB / 1048576);
-}
 
 static void refused(struct tbtf_lender *lender, const char *why)
 {
 	tbtf_info("%s gives nothing: %s", lender->peer->name, why);
 	lender->refused_ms = tbtf_now_ms() + REFUSED_MS;
 	tbtf_lender_show(lender, "%s", why);
+}
+
+/**
+ * tbtf_leg_lease() - lease memory for a leg
+ * @all: the lenders
+ * @lender: of whom
+ * @kb: how much
+ * @leg: that is not used yet
+ * @ret_kb: what was given
+ *
+ * Context: waits for the lender's answer.
+ * Return: 0; -EAGAIN: it gives nothing, or is gone; it is not asked again at once.
+ */
+int tbtf_leg_lease(struct tbtf_lenders *all, struct tbtf_lender *lender, uint64_t kb,
+		   struct tbtf_leg *leg, uint64_t *ret_kb)
+{
+	struct tbtf_peer_request request = {
+		.type = TBTF_PEER_LEASE,
+		.kb = kb,
+		.hops = all->line->conf->borrow.hops,
+		.path.n = 1,
+	};
+
+	strcpy(request.path.node[0], all->line->conf->node);
+	if (tbtf_lender_ask(lender, &request, TBTF_ANSWER_MS + kb * LEASE_MS_PER_GIB / 1048576))
+		return -EAGAIN;
+	if (all->reply.error) {
+		refused(lender, all->reply.message);
+		return -EAGAIN;
+	}
+	memset(leg, 0, sizeof(*leg));
+	leg->index = -1;
+	leg->peer = lender - all->lender;
+	leg->lease = all->reply.lease.lease;
+	memcpy(leg->export, all->reply.lease.export, sizeof(leg->export));
+	renewed(leg, all->reply.lease.expires_s);
+	leg->used = true;
+	*ret_kb = all->reply.lease.kb / 4 * 4;
+	if (lender->offer_kb >= *ret_kb)
+		lender->offer_kb -= *ret_kb;
+	return 0;
+}
+
+/**
+ * tbtf_lenders_choose() - whom to ask for memory
+ * @all: the lenders
+ * @but: not the lender of this leg; NULL: any
+ *
+ * Return: the lender; NULL: none has any.
+ */
+struct tbtf_lender *tbtf_lenders_choose(struct tbtf_lenders *all, const struct tbtf_leg *but)
+{
+	struct tbtf_offer offer[TBTF_PEERS_MAX];
+	int64_t now = tbtf_now_ms();
+	int i;
+
+	for (size_t j = 0; j < all->n; j++) {
+		const struct tbtf_lender *lender = &all->lender[j];
+
+		offer[j].there = lender->stream.fd >= 0 && lender->refused_ms <= now &&
+				 !(but && but->peer == j);
+		offer[j].may_swap = lender->may_swap;
+		offer[j].offer_kb = lender->offer_kb;
+	}
+	i = tbtf_extent_lender(offer, all->n, tbtf_lenders_random());
+	return i < 0 ? NULL : &all->lender[i];
 }
 
 static struct tbtf_extent *free_slot(unsigned int *ret_n)
@@ -427,75 +459,98 @@ static struct tbtf_extent *free_slot(unsigned int *ret_n)
 	return first;
 }
 
-static void take(struct tbtf_lender *lender, struct tbtf_extent *extent)
+/* The legs of a new extent, each of another lender. Its size is what the smallest has. */
+static int lease_legs(struct tbtf_extent *extent, struct tbtf_lender *lender[], uint64_t kb)
+{
+	uint64_t extra_kb = extent->legs > 1 ? TBTF_MIRROR_EXTRA_KB : 0, got_kb;
+	int err = 0;
+
+	extent->kb = kb;
+	for (unsigned int i = 0; !err && i < extent->legs; i++) {
+		err = tbtf_leg_lease(&the, lender[i], kb + extra_kb, &extent->leg[i], &got_kb);
+		if (!err && got_kb < extent->kb + extra_kb)
+			extent->kb = got_kb > extra_kb ? got_kb - extra_kb : 0;
+	}
+	for (unsigned int i = 0; err && i < extent->legs; i++)
+		if (extent->leg[i].used)
+			tbtf_leg_release(&the, &extent->leg[i]);
+	return err;
+}
+
+static void take(struct tbtf_extent *extent, struct tbtf_lender *lender[])
 {
 	int err;
 
-	extent->peer = lender - the.lender;
-	extent->lease = the.reply.lease.lease;
-	extent->kb = the.reply.lease.kb / 4 * 4;
 	extent->leased_s = time(NULL);
 	extent->attached_s = 0;
-	extent->index = extent->fd = -1;
-	memcpy(extent->export, the.reply.lease.export, sizeof(extent->export));
-	renewed(extent, the.reply.lease.expires_s);
-	if (lender->offer_kb >= extent->kb)
-		lender->offer_kb -= extent->kb;
+	extent->fd = -1;
+	extent->percent = -1;
 	tbtf_extent_set(extent, TBTF_EXTENT_BUILDING);
-	err = build(lender, extent, false);
+	err = tbtf_stack_up(&the, extent, false);
+	for (unsigned int i = 0; i < extent->legs; i++) {
+		if (err)
+			lender[i]->refused_ms = tbtf_now_ms() + REFUSED_MS;
+		else
+			tbtf_lender_show(lender[i], "%s", "");
+	}
 	if (!err) {
-		tbtf_lender_show(lender, "%s", "");
 		now_ready(extent);
 		return;
 	}
-	tbtf_warning("%s: its lease %" PRIu64 " does not become a device: %s", lender->peer->name,
-		     extent->lease, strerror(-err));
-	lender->refused_ms = tbtf_now_ms() + REFUSED_MS;
+	tbtf_warning("%" PRIu64 " kB of %s do not become a device: %s", extent->kb, names(extent),
+		     strerror(-err));
+	extent->state = TBTF_EXTENT_DROP;
 	drop(extent);
+}
+
+/* Whom to ask for each copy. False: there are not as many who have something. */
+static bool choose(struct tbtf_lender *ret[TBTF_LEGS], uint64_t *ret_offer_kb)
+{
+	struct tbtf_leg first = { .used = true };
+
+	ret[0] = tbtf_lenders_choose(&the, NULL);
+	if (!ret[0])
+		return false;
+	*ret_offer_kb = ret[0]->offer_kb;
+	if (the.line->copies == 1)
+		return true;
+	first.peer = ret[0] - the.lender;
+	ret[1] = tbtf_lenders_choose(&the, &first);
+	if (!ret[1]) {
+		tbtf_lender_show(ret[0], "%s", "the only one that has memory to give, and copies = 2");
+		return false;
+	}
+	if (ret[1]->offer_kb < *ret_offer_kb)
+		*ret_offer_kb = ret[1]->offer_kb;
+	*ret_offer_kb -= TBTF_MIRROR_EXTRA_KB;
+	return true;
 }
 
 /* One extent more. False: there is nothing to be had, or to be done. */
 static bool grow(void)
 {
-	struct tbtf_offer offer[TBTF_PEERS_MAX];
+	struct tbtf_lender *lender[TBTF_LEGS];
 	unsigned int slots;
 	struct tbtf_extent *slot = free_slot(&slots);
-	struct tbtf_lender *lender;
-	int64_t now = tbtf_now_ms();
-	uint64_t ready, kb;
+	uint64_t ready, offer_kb, kb;
 	size_t n;
-	int i;
 
 	if (the.line->stopping || !slot)
 		return false;
 	ready = ready_kb(&n, true);
-	if (n >= TBTF_EXTENTS_READY)
+	if (n >= TBTF_EXTENTS_READY || ready >= the.line->conf->borrow.credit_kb || !choose(lender, &offer_kb))
 		return false;
-	for (size_t j = 0; j < the.n; j++) {
-		lender = &the.lender[j];
-		offer[j].there = lender->stream.fd >= 0 && lender->refused_ms <= now;
-		offer[j].may_swap = lender->may_swap;
-		offer[j].offer_kb = lender->offer_kb;
-	}
-	i = tbtf_extent_lender(offer, the.n, some_random());
-	if (i < 0)
-		return false;
-	lender = &the.lender[i];
 	/* Not more of them may be ready than half: what is in use needs slots, too. */
 	if (slots > TBTF_EXTENTS_READY - n)
 		slots = TBTF_EXTENTS_READY - n;
 	kb = tbtf_extent_next(the.line->conf->borrow.credit_kb, the.line->extent_kb, ready,
-			      lender->offer_kb, slots);
+			      offer_kb, slots);
 	if (!kb)
 		return false;
-	if (lease(lender, kb))
-		return true;		/* it is gone: the others may do */
-	if (the.reply.error) {
-		refused(lender, the.reply.message);
-		return true;
-	}
-	take(lender, slot);
-	return true;
+	slot->legs = the.line->copies;
+	if (!lease_legs(slot, lender, kb))
+		take(slot, lender);
+	return true;		/* if one is gone the others may do */
 }
 
 /* Offers age. Asked only of those who had too little, and while more is wanted. */
@@ -530,69 +585,97 @@ static void ask_offers(void)
 
 static void find_dead(void)
 {
-	int index[TBTF_EXTENTS], n = tbtf_nbd_dead(the.nbd, index, TBTF_EXTENTS);
+	int index[TBTF_EXTENTS * TBTF_LEGS];
+	int n = tbtf_nbd_dead(the.nbd, index, TBTF_EXTENTS * TBTF_LEGS);
+	struct tbtf_leg *leg;
 
-	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
-		struct tbtf_extent *extent = &the.line->extent[i];
-		int state = tbtf_extent_state(extent);
+	for_each_leg(leg) {
+		struct tbtf_leg_more *more;
 		bool dead = n < 0;
 
 		for (int j = 0; j < n; j++)
-			dead = dead || index[j] == extent->index;
-		if (!dead || extent->index < 0 || state == TBTF_EXTENT_NONE ||
-		    state == TBTF_EXTENT_BUILDING)
+			dead = dead || index[j] == leg->index;
+		if (!dead || !leg->used || leg->index < 0)
 			continue;
-		extent->dead = true;
-		the.more[i].again_ms = 0;
-		if (the.more[i].told_dead)
+		leg->dead = true;
+		more = tbtf_leg_more(&the, leg);
+		more->again_ms = 0;
+		if (more->told_dead)
 			continue;
-		the.more[i].told_dead = true;
-		tbtf_warning("/dev/nbd%d: the connection to %s is lost", extent->index,
-			     tbtf_line_peer(the.line, extent));
+		more->told_dead = true;
+		tbtf_warning("/dev/nbd%d: the connection to %s is lost", leg->index,
+			     tbtf_line_peer(the.line, leg));
 	}
 }
 
-static void connect_again(struct tbtf_extent *extent)
+/*
+ * What cannot wait until a lender has answered, or not: a leg that is alone from now on
+ * must not fail as well. Whoever has waited for seconds comes by here afterwards.
+ */
+static void attend(void)
 {
-	struct more *more = &the.more[extent - the.line->extent];
-	const struct tbtf_lender *lender = lender_of(extent);
-	char backend[TBTF_NAME_LEN + 32];
-	struct tbtf_stream stream;
-	struct tbtf_export export;
+	struct tbtf_leg *leg;
+
+	find_dead();
+	/* The kernel finds out about a connection when it uses it; nobody shall have to wait. */
+	for_each_leg(leg)
+		if (leg->used && tbtf_leg_lender(&the, leg) && tbtf_leg_lender(&the, leg)->unreachable)
+			leg->dead = true;
+	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
+		struct tbtf_extent *extent = &the.line->extent[i];
+		int state = tbtf_extent_state(extent);
+
+		if ((state == TBTF_EXTENT_READY || state == TBTF_EXTENT_ATTACHED ||
+		     state == TBTF_EXTENT_LEAVING) && *extent->mirror)
+			tbtf_mend_patience(&the, extent);
+	}
+}
+
+static void connect_again(struct tbtf_extent *extent, struct tbtf_leg *leg)
+{
+	struct tbtf_leg_more *more = tbtf_leg_more(&the, leg);
+	struct tbtf_lender *lender = tbtf_leg_lender(&the, leg);
 	int err;
 
 	/* Without the lender's word there is no name to ask for. */
-	if (!lender || lender->stream.fd < 0 || !*extent->export || extent->lost)
+	if (!lender || lender->stream.fd < 0 || !*leg->export || leg->lost)
 		return;
 	more->again_ms = tbtf_now_ms() + AGAIN_MS;
-	err = open_export(lender, extent, &stream, &export);
+	err = tbtf_leg_again(&the, extent, leg);
 	if (err == -ENOENT)
-		lose(extent);
+		lose(leg);
+	/* Not for each of its extents, one after the other: the next waits for a greeting. */
+	if (err == -ETIMEDOUT || err == -EHOSTUNREACH || err == -ECONNREFUSED) {
+		lender->unreachable = true;
+		tbtf_lender_hang_up(lender, "not reached: it, its host, or the way to it is down");
+		attend();
+	}
 	if (err)
 		return;
-	err = tbtf_extent_backend(backend, sizeof(backend), lender->peer->name, extent->lease);
-	if (!err)
-		err = let_go(lender, &stream);
-	if (!err)
-		err = tbtf_nbd_again(the.nbd, extent->index, stream.fd, backend);
-	tbtf_stream_close(&stream);
-	if (err) {
-		tbtf_warning("/dev/nbd%d takes no new connection: %s", extent->index, strerror(-err));
-		return;
-	}
-	extent->dead = false;
+	leg->dead = false;
+	more->dead_ms = 0;
 	if (more->told_dead)
-		tbtf_notice("/dev/nbd%d is connected to %s again", extent->index, lender->peer->name);
+		tbtf_notice("/dev/nbd%d is connected to %s again", leg->index, lender->peer->name);
 	more->told_dead = false;
-	tbtf_line_kick(the.line->to_main);
 }
 
 /* -- The loop ------------------------------------------------------------------ */
 
+static void work_on_leg(struct tbtf_extent *extent, struct tbtf_leg *leg, int64_t now)
+{
+	struct tbtf_leg_more *more = tbtf_leg_more(&the, leg);
+	struct tbtf_lender *lender = tbtf_leg_lender(&the, leg);
+
+	if (leg->dead && !more->dead_ms)
+		more->dead_ms = now;
+	if (leg->dead && leg->index >= 0 && more->again_ms <= now)
+		connect_again(extent, leg);
+	if (lender && lender->stream.fd >= 0 && more->renew_ms <= now && !leg->lost)
+		renew(lender, leg);
+}
+
 static void work_on(struct tbtf_extent *extent, int64_t now)
 {
-	const struct more *more = &the.more[extent - the.line->extent];
-	struct tbtf_lender *lender = lender_of(extent);
 	int state = tbtf_extent_state(extent);
 
 	switch (state) {
@@ -608,10 +691,12 @@ static void work_on(struct tbtf_extent *extent, int64_t now)
 	default:
 		break;
 	}
-	if (extent->dead && more->again_ms <= now)
-		connect_again(extent);
-	if (lender && lender->stream.fd >= 0 && more->renew_ms <= now && !extent->lost)
-		renew(lender, extent);
+	if (*extent->mirror)
+		tbtf_mend(&the, extent);
+	for (size_t i = 0; i < TBTF_LEGS; i++)
+		if (extent->leg[i].used)
+			work_on_leg(extent, &extent->leg[i], now);
+	sum(extent);
 }
 
 /* Is something on its way to be ready? Then it is too early to say that nothing comes. */
@@ -619,11 +704,10 @@ static bool being_prepared(void)
 {
 	for (size_t i = 0; i < TBTF_EXTENTS; i++) {
 		const struct tbtf_extent *extent = &the.line->extent[i];
-		const struct tbtf_lender *lender = lender_of(extent);
 		int state = tbtf_extent_state(extent);
 
 		/* From a lender that is away nothing comes. */
-		if (!lender || lender->stream.fd < 0 || extent->lost || extent->revoked)
+		if (state == TBTF_EXTENT_NONE || !all_usable(extent) || !all_there(extent))
 			continue;
 		if (state == TBTF_EXTENT_WASH || (state == TBTF_EXTENT_READY && extent->dead))
 			return true;
@@ -638,13 +722,15 @@ static bool pass(void)
 	int64_t now = tbtf_now_ms();
 	bool grew;
 
-	find_dead();
+	attend();
 	/* Those who wait for their pages first, then what makes room, then what is new. */
 	for (size_t i = 0; i < TBTF_EXTENTS; i++)
 		work_on(&the.line->extent[i], now);
 	for (size_t i = 0; i < the.n; i++)
-		if (the.lender[i].stream.fd < 0 && the.lender[i].retry_ms <= now)
+		if (the.lender[i].stream.fd < 0 && the.lender[i].retry_ms <= now) {
 			greet(&the.lender[i]);
+			attend();
+		}
 	grew = grow();
 	if (!grew) {
 		ask_offers();
@@ -747,7 +833,7 @@ int tbtf_lenders_start(struct tbtf_line *line)
 	/* Signals are the main thread's. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = -pthread_create(&the.thread, &attr, run, NULL);
+	err = -pthread_create(&thread, &attr, run, NULL);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	(void)pthread_attr_destroy(&attr);
 	if (err)
@@ -766,7 +852,7 @@ void tbtf_lenders_stop(struct tbtf_line *line)
 	line->stopping = true;
 	line->quit = true;
 	tbtf_line_kick(line->to_lenders);
-	(void)pthread_join(the.thread, NULL);
+	(void)pthread_join(thread, NULL);
 	for (size_t i = 0; i < the.n; i++)
 		tbtf_stream_close(&the.lender[i].stream);
 	tbtf_nbd_close(the.nbd);

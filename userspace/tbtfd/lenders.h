@@ -21,6 +21,9 @@
 /* The peer of an extent whose lender is no longer in the configuration. */
 #define TBTF_NO_PEER	TBTF_PEERS_MAX
 
+/* "two and three" */
+#define TBTF_NAMES_LEN	(TBTF_LEGS * (TBTF_NAME_LEN + 5))
+
 /* struct tbtf_lender_view - a lender for people; under the line's view_lock */
 struct tbtf_lender_view {
 	bool connected;
@@ -35,6 +38,7 @@ struct tbtf_lender_view {
  * struct tbtf_line - what both threads know
  * @conf: does not change
  * @extent_kb: does not change
+ * @copies: of each page; does not change
  * @slots: how many of @extent may be used; does not change
  * @extent: see extent.h
  * @to_main: an eventfd: the lenders' thread has changed something
@@ -49,6 +53,7 @@ struct tbtf_lender_view {
 struct tbtf_line {
 	const struct tbtf_conf *conf;
 	uint64_t extent_kb;
+	unsigned int copies;
 	size_t slots;
 	struct tbtf_extent extent[TBTF_EXTENTS];
 	int to_main, to_lenders;
@@ -58,8 +63,9 @@ struct tbtf_line {
 	struct tbtf_lender_view view[TBTF_PEERS_MAX];
 };
 
-void tbtf_line_device(const struct tbtf_extent *extent, char ret[TBTF_DEVICE_LEN]);
-const char *tbtf_line_peer(const struct tbtf_line *line, const struct tbtf_extent *extent);
+const char *tbtf_line_peer(const struct tbtf_line *line, const struct tbtf_leg *leg);
+const char *tbtf_line_names(const struct tbtf_line *line, const struct tbtf_extent *extent,
+			    char ret[TBTF_NAMES_LEN]);
 void tbtf_line_kick(int eventfd);
 int tbtf_line_find(struct tbtf_line *line);
 int tbtf_lenders_start(struct tbtf_line *line);

@@ -25,27 +25,39 @@
 #define SWAPS_MAX	40
 
 /**
- * tbtf_line_device() - the file of an extent's device
- * @extent: which has one
- * @ret: where it goes
- *
- * Context: any; allocates nothing.
- */
-void tbtf_line_device(const struct tbtf_extent *extent, char ret[TBTF_DEVICE_LEN])
-{
-	(void)snprintf(ret, TBTF_DEVICE_LEN, "/dev/nbd%d", extent->index);
-}
-
-/**
- * tbtf_line_peer() - the name of an extent's lender
+ * tbtf_line_peer() - the name of a leg's lender
  * @line: the line
- * @extent: of it
+ * @leg: of it
  *
  * Return: the name, or "?" if it is no longer in the configuration.
  */
-const char *tbtf_line_peer(const struct tbtf_line *line, const struct tbtf_extent *extent)
+const char *tbtf_line_peer(const struct tbtf_line *line, const struct tbtf_leg *leg)
 {
-	return extent->peer < line->conf->peers ? line->conf->peer[extent->peer].name : "?";
+	size_t peer = leg->peer;
+
+	return peer < line->conf->peers ? line->conf->peer[peer].name : "?";
+}
+
+/**
+ * tbtf_line_names() - the names of an extent's lenders
+ * @line: the line
+ * @extent: of it
+ * @ret: where they go
+ *
+ * Context: any; allocates nothing.
+ * Return: @ret; "nobody" if there is none.
+ */
+const char *tbtf_line_names(const struct tbtf_line *line, const struct tbtf_extent *extent,
+			    char ret[TBTF_NAMES_LEN])
+{
+	size_t len = 0;
+
+	strcpy(ret, "nobody");
+	for (size_t i = 0; i < TBTF_LEGS; i++)
+		if (extent->leg[i].used)
+			len += snprintf(ret + len, TBTF_NAMES_LEN - len, "%s%s", len ? " and " : "",
+					tbtf_line_peer(line, &extent->leg[i]));
+	return ret;
 }
 
 /**
@@ -70,13 +82,13 @@ static const struct tbtf_swap *find_swap(const struct tbtf_swap *swap, int n, co
 	return NULL;
 }
 
-static uint64_t size_of(int index)
+static uint64_t size_of(const char *device)
 {
-	char path[64];
 	unsigned long long sectors = 0;
+	char path[64];
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "/sys/block/nbd%d/size", index);
+	(void)snprintf(path, sizeof(path), "/sys/block/%s/size", device + 5);
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
@@ -94,24 +106,78 @@ static size_t peer_index(const struct tbtf_line *line, const char *name)
 	return TBTF_NO_PEER;
 }
 
-static void adopt(struct tbtf_line *line, struct tbtf_extent *extent, int index,
-		  const char *peer, const struct tbtf_swap *swap, int swaps)
+/* The device that stands on this one and is called so, if there is one. */
+static bool above(const char *device, const char *called, char ret[TBTF_DEVICE_LEN])
 {
-	const struct tbtf_swap *used;
-	char device[TBTF_DEVICE_LEN];
+	char path[64 + TBTF_DEVICE_LEN];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
 
-	extent->index = index;
+	(void)snprintf(path, sizeof(path), "/sys/block/%s/holders", device + 5);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		found = !strncmp(entry->d_name, called, strlen(called)) &&
+			strlen(entry->d_name) < TBTF_DEVICE_LEN - 5;
+		if (found)
+			(void)snprintf(ret, TBTF_DEVICE_LEN, "/dev/%.26s", entry->d_name);
+	}
+	if (dir)
+		(void)closedir(dir);
+	return found;
+}
+
+/* The extent that the device belongs to: one that has the same mirror, or a new one. */
+static struct tbtf_extent *extent_with(struct tbtf_line *line, size_t *n, const char *device)
+{
+	char mirror[TBTF_DEVICE_LEN] = "";
+	struct tbtf_extent *extent;
+
+	if (above(device, "md_tbtf_", mirror))
+		for (size_t i = 0; i < *n; i++)
+			if (!strcmp(line->extent[i].mirror, mirror))
+				return &line->extent[i];
+	if (*n == TBTF_EXTENTS)
+		return NULL;
+	extent = &line->extent[(*n)++];
+	extent->legs = *mirror ? TBTF_LEGS : 1;
 	extent->fd = -1;
-	extent->peer = peer_index(line, peer);
-	extent->kb = size_of(index);
-	extent->lease_ms = TBTF_LEASE_MS;
+	extent->percent = -1;
+	strcpy(extent->mirror, mirror);
+	strcpy(extent->device, *mirror ? mirror : device);
+	if (above(extent->device, "dm-", extent->crypt))
+		strcpy(extent->device, extent->crypt);
+	return extent;
+}
+
+static void adopt_leg(struct tbtf_line *line, struct tbtf_extent *extent, int index,
+		      const char *peer, uint64_t lease)
+{
+	struct tbtf_leg *leg = &extent->leg[extent->leg[0].used];
+
+	if (leg->used)
+		return;		/* a third member of a mirror: none of this daemon's making */
+	leg->used = true;
+	leg->index = index;
+	leg->peer = peer_index(line, peer);
+	leg->lease = lease;
+	leg->lease_ms = TBTF_LEASE_MS;
+	/* Whether its connection is, the lender's thread finds out. */
+	leg->dead = true;
+}
+
+static void adopt(struct tbtf_line *line, struct tbtf_extent *extent,
+		  const struct tbtf_swap *swap, int swaps)
+{
+	const struct tbtf_swap *used = find_swap(swap, swaps, extent->device);
+	char names[TBTF_NAMES_LEN];
+
+	extent->kb = size_of(extent->device);
 	/* Since when is not known any more. */
 	extent->leased_s = extent->attached_s = time(NULL);
-	/* Whether its connection is, the lender's thread finds out. */
-	extent->dead = true;
-	tbtf_line_device(extent, device);
-	used = find_swap(swap, swaps, device);
-	tbtf_info("%s of %s is still here: %s", device, peer, used ? "it is swap" : "it was ready");
+	(void)tbtf_extent_sum(extent, false);
+	tbtf_info("%s of %s is still here: %s", extent->device,
+		  tbtf_line_names(line, extent, names), used ? "it is swap" : "it was ready");
 	tbtf_extent_set(extent, used ? TBTF_EXTENT_ATTACHED : TBTF_EXTENT_WASH);
 }
 
@@ -140,6 +206,7 @@ int tbtf_line_find(struct tbtf_line *line)
 	dir = opendir("/sys/block");
 	while (dir && (entry = readdir(dir))) {
 		char device[TBTF_DEVICE_LEN], rest;
+		struct tbtf_extent *extent;
 		uint64_t lease;
 		int index;
 
@@ -147,18 +214,19 @@ int tbtf_line_find(struct tbtf_line *line)
 		    tbtf_nbd_backend(index, backend, sizeof(backend)) ||
 		    tbtf_extent_backend_parse(backend, peer, &lease))
 			continue;
-		if (n == TBTF_EXTENTS) {
-			tbtf_warning("/dev/nbd%d is one of ours too many, and left alone", index);
-			continue;
-		}
-		line->extent[n].lease = lease;
 		(void)snprintf(device, sizeof(device), "/dev/nbd%d", index);
-		if (find_swap(swap, swaps, device))
-			others--;
-		adopt(line, &line->extent[n++], index, peer, swap, swaps);
+		extent = extent_with(line, &n, device);
+		if (extent)
+			adopt_leg(line, extent, index, peer, lease);
+		else
+			tbtf_warning("%s is one of ours too many, and left alone", device);
 	}
 	if (dir)
 		(void)closedir(dir);
+	for (size_t i = 0; i < n; i++) {
+		others -= !!find_swap(swap, swaps, line->extent[i].device);
+		adopt(line, &line->extent[i], swap, swaps);
+	}
 	line->slots = TBTF_EXTENTS;
 	if (others > TBTF_SWAP_TYPES - TBTF_EXTENTS) {
 		line->slots = others < TBTF_SWAP_TYPES ? TBTF_SWAP_TYPES - others : 0;

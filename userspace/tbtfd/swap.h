@@ -12,8 +12,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "extent.h"
+
 #define TBTF_SWAP_HEADER	4096	/* bytes: one page of every machine that this runs on */
-#define TBTF_DEVICE_LEN		32
 #define TBTF_SWAP_FILE_LEN	256	/* of a swap file's name, or a device's */
 #define TBTF_SWAPS_MAX		40	/* more swap devices than any kernel has */
 /* The label of what is made for a steal, and of what is printed. */
