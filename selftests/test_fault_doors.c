@@ -399,6 +399,25 @@ static void reset_knob(void)
 	tu_knob_set("nap_ms", "200");
 }
 
+/* The pages are taken by a work item; this is about who waits for it. */
+static int set_reserve(void)
+{
+	int ret = tu_knob_set("reserve_kb", "2048");
+
+	return ret < 0 ? ret : 0;
+}
+
+static bool reserve_set(void)
+{
+	return tu_read_ll(TU_SYSFS "/reserve_kb") == 2048 &&
+	       tu_read_ll(TU_SYSFS "/reserve_held_kb") == 2048;
+}
+
+static void no_reserve(void)
+{
+	tu_knob_set("reserve_kb", "0");
+}
+
 static const struct op ops[] = {
 	{ "PR_SET_TBTF", mark, marked, unmark, .nomem = true, .all_nomem = true },
 	{ "PR_SET_TBTF 0", unmark_self, not_marked, mark_self, .sure = true },
@@ -419,11 +438,13 @@ static const struct op ops[] = {
 	{ "mkdir", make_cgroup, cgroup_made, remove_cgroup, .nomem = true, .all_nomem = true },
 	{ "rmdir", rmdir_cgroup, cgroup_gone, make_with_role, .nomem = true },
 	{ "nap_ms", set_knob, knob_set, reset_knob, .nomem = true },
+	{ "reserve_kb", set_reserve, reserve_set, no_reserve, .nomem = true },
 };
 
 static const char *const files[] = {
 	ROLE, TU_CGROUP "/role/memory.tbtf.effective", TU_CGROUP "/role/memory.tbtf.events",
 	TU_SYSFS "/policy", TU_SYSFS "/features", TU_SYSFS "/marked", TU_SYSFS "/stats/rounds",
+	TU_SYSFS "/reserve_held_kb", TU_SYSFS "/economy/left_ms",
 	"/sys/module/tbtf/parameters/policy",
 };
 

@@ -7,13 +7,14 @@
  * fail_init.ko begins to count where tbtf's init is called: what the kernel
  * allocates for any module before that is left alone. Either the load fails with
  * ENOMEM and nothing of tbtf is left, or it has done without and all is in place.
+ * A reserve is asked for: where it is taken already, it has to be given back.
  * slab_nomerge, so that tbtf_mark has a slab of its own, and can be seen to go.
  */
 /*
  * slub_debug=A says which slabs may refuse: nearly all, but not those of kmemleak
  * and of debugobjects, which do without and would take half of the time.
  */
-/* vm: mem=256 smp=1 module=no timeout=400 */
+/* vm: mem=256 smp=1 module=no timeout=800 */
 /* vm: append="slab_nomerge slub_debug=A,a*,b*,c*,dent*,dma*,e*,f*,g*,h*,i*,j*,kmal*,kern*,l*,m*,n*,p*,r*,s*,t*,u*,v*" */
 /* vm-allow: tbtf: .* not loading */
 /* Which ones is looked at here: leaked(). */
@@ -32,6 +33,7 @@
 
 #define PARAM	"/sys/module/fail_init/parameters/"
 #define LIMIT	3000
+#define RESERVE	8192	/* kB, taken by each load */
 #define SPARED	10	/* no load in a row meets its fault: they are not all of a length */
 
 static char features[256];	/* of a load without a fault */
@@ -39,7 +41,7 @@ static int files;
 
 static int load(const char *module)
 {
-	char path[512];
+	char path[512], params[32] = "";
 	struct utsname u;
 	int fd, ret;
 
@@ -48,7 +50,9 @@ static int load(const char *module)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	if (!strcmp(module, "tbtf"))
+		snprintf(params, sizeof(params), "reserve_kb=%d", RESERVE);
+	ret = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
 	close(fd);
 	return ret;
 }
@@ -82,6 +86,35 @@ static int count_files(const char *path)
 	return n;
 }
 
+/* Is there a task of this name? */
+static bool task_there(const char *name)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+	char comm[32];
+	bool there = false;
+
+	while (!there && dir && (d = readdir(dir)))
+		there = d->d_name[0] >= '0' && d->d_name[0] <= '9' &&
+			tu_read(comm, sizeof(comm), "/proc/%.16s/comm", d->d_name) > 0 &&
+			!strcmp(comm, name);
+	if (dir)
+		closedir(dir);
+	return there;
+}
+
+/* kB */
+static long long free_memory(void)
+{
+	static char buf[4096];
+	const char *line;
+
+	if (tu_read(buf, sizeof(buf), "/proc/meminfo") < 0)
+		return -1;
+	line = strstr(buf, "MemFree:");
+	return line ? atoll(line + 8) : -1;
+}
+
 /* What is there and should not be; NULL if nothing is. */
 static const char *left_over(void)
 {
@@ -103,6 +136,8 @@ static const char *left_over(void)
 		return "/sys/kernel/tracing/enabled_functions (not to be read)";
 	if (strstr(hooked, "tbtf") || strstr(hooked, "redirect"))
 		return "a hook";
+	if (task_there("tbtf_reserve"))
+		return "the rescuer of the reserve's workqueue";
 	return NULL;
 }
 
@@ -117,6 +152,8 @@ static const char *missing(void)
 		return now;
 	if (count_files(TU_SYSFS) != files)
 		return "some file in " TU_SYSFS;
+	if (tu_read_ll(TU_SYSFS "/reserve_held_kb") != RESERVE)
+		return "its reserve";
 	if (access("/sys/class/misc/tbtf", F_OK))
 		return "the device";
 	if (access(TU_CGROUP "/load/memory.tbtf.events", F_OK))
@@ -164,7 +201,7 @@ static const char *leaked(void)
 }
 
 FIXTURE(load) {
-	int unused;
+	long long free;		/* kB */
 };
 
 FIXTURE_SETUP(load)
@@ -188,6 +225,7 @@ FIXTURE_SETUP(load)
 	ASSERT_EQ(0, access("/dev/tbtf", F_OK));
 	ASSERT_EQ(0, unload("tbtf"));
 	ASSERT_EQ(NULL, left_over()) TH_LOG("%s", left_over());
+	self->free = free_memory();
 }
 
 FIXTURE_TEARDOWN(load)
@@ -201,6 +239,9 @@ FIXTURE_TEARDOWN(load)
 	EXPECT_EQ(NULL, missing()) TH_LOG("%s", missing());
 	EXPECT_EQ(0, unload("tbtf"));
 	EXPECT_EQ(0, unload("fail_init"));
+	/* Pages are nothing that kmemleak looks for. Some are kept by KASAN. */
+	EXPECT_LT(self->free - 2 * RESERVE, free_memory())
+		TH_LOG("%lld kB were free, now %lld", self->free, free_memory());
 	rmdir(TU_CGROUP "/load");
 	leak = leaked();
 	EXPECT_EQ(NULL, leak) TH_LOG("%s", leak);
