@@ -118,7 +118,8 @@ while [ $i -lt 50 ]; do
 	i=$((i + 1))
 done
 is "taken and given back fifty times" $i 50
-in_range "nothing is lost" $((before - $(free_kb))) -20000 1000
+# (Of two hundred changes each losing a block it would be 12 MB.)
+in_range "nothing is lost" $((before - $(free_kb))) -20000 3000
 check "the books are right" adds_up
 
 rmmod tbtf
