@@ -20,6 +20,7 @@
  *	-b NODE		memory policy: bind to this node
  *	-L		locked in memory
  *	-z		huge pages of hugetlbfs
+ *	-k		memory that can be compressed to a quarter; otherwise hardly any can
  *	-t N		N idle threads besides the first
  *	-q		print nothing
  *
@@ -420,7 +421,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	int opt, err;
 
-	while ((opt = getopt(argc, argv, "n:s:g:S:p:wmla:c:b:Lzt:q")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:g:S:p:wmla:c:b:Lzkt:q")) != -1) {
 		switch (opt) {
 		case 'n':
 			name = optarg;
@@ -457,6 +458,9 @@ int main(int argc, char **argv)
 			break;
 		case 'L':
 			region.mlocked = true;
+			break;
+		case 'k':
+			region.packs = true;
 			break;
 		case 'z':
 			region.hugetlb = true;

@@ -110,6 +110,7 @@ struct tu_region {
 	uint64_t seed;
 	bool hugetlb;
 	bool mlocked;
+	bool packs;		/* three quarters of each page are all the same */
 };
 
 int tu_region_grow(struct tu_region *r, size_t bytes);
