@@ -41,10 +41,10 @@ compare()
 
 while read -r cmd section; do
 	options_of_man "$section" > "$tmp/a"
-	# One section for all the roles; only "set" has --local.
+	# One section for all the roles; these only "set" has.
 	case $cmd in
 	clear | spare | expendable | ordinary)
-		grep -v -- --local "$tmp/a" > "$tmp/c"
+		grep -vxE -- '--(local|contain|brake|dry)' "$tmp/a" > "$tmp/c"
 		mv "$tmp/c" "$tmp/a"
 		;;
 	on)

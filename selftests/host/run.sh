@@ -115,6 +115,7 @@ echo "TAP version 13"
 		part unit_episode "$OUT/unit_episode"
 		part unit_economy "$OUT/unit_economy"
 		part cli selftests/host/cli.sh
+		part contain selftests/host/contain.sh
 		part doctor selftests/host/doctor.sh
 		part top selftests/host/top.sh
 		part report selftests/host/report.sh

@@ -198,7 +198,7 @@ int tbtf_cgfs_write(int cgroup, const char *file, const char *value)
 	ssize_t n;
 	int fd;
 
-	fd = openat(cgroup, file, O_WRONLY | O_CLOEXEC);
+	fd = openat(cgroup, file, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	n = write(fd, value, strlen(value));

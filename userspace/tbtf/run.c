@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "contain.h"
 
 /* Also where the C library does not know it yet; before 5.9 it is ENOSYS. */
 #ifndef SYS_close_range
@@ -38,6 +39,7 @@ struct options {
 	bool cgroup;
 	bool here;
 	bool may_fail;		/* --try */
+	struct contain contain;
 	const char *name;
 	char **command;
 };
@@ -104,6 +106,7 @@ static void janitor(int cgroup, int go, const char *path)
 		_exit(EXIT_OK);
 	close(go);
 	while (!tbtf_place_wait_empty(cgroup, -1)) {
+		(void)tbtf_contain_undo(cgroup);
 		/* Somebody may have moved in again: then wait for that one. */
 		if (!tbtf_place_remove(cgroup, path) ||
 		    tbtf_cgfs_key(cgroup, "cgroup.events", "populated", &populated) || !populated)
@@ -159,7 +162,7 @@ static bool is_gone(int cgroup)
  * everything done but the exec; an exit code after having said why not; or
  * -EAGAIN: it is gone.
  */
-static int enter(const char *name)
+static int enter(const char *name, const struct contain *contain)
 {
 	char path[PATH_LEN], enabled[PATH_LEN];
 	int cgroup, err, go, code;
@@ -173,22 +176,29 @@ static int enter(const char *name)
 		code = is_gone(cgroup) ? -EAGAIN : tbtf_failed(err, "cgroup %s", path);
 		goto out_cgroup;
 	}
+	if (contain->wanted) {
+		code = tbtf_contain(cgroup, path, contain);
+		if (code)
+			goto out_cgroup;
+	}
 	go = start_janitor(cgroup, path);
 	if (go < 0) {
 		code = tbtf_failed(go, "cannot start the process that removes the cgroup");
-		goto out_cgroup;
+		goto out_contain;
 	}
 	err = tbtf_cgfs_write(cgroup, "cgroup.procs", "0");
 	if (err) {
 		close(go);
 		code = is_gone(cgroup) ? -EAGAIN :
 			tbtf_failed(err, "cannot move into the cgroup %s", path);
-		goto out_cgroup;
+		goto out_contain;
 	}
 	if (write(go, "", 1) != 1)
 		tbtf_error("note: the cgroup %s will not be removed at the end", path);
 	return 0;
 
+out_contain:
+	(void)tbtf_contain_undo(cgroup);
 out_cgroup:
 	tbtf_place_remove(cgroup, path);
 	close(cgroup);
@@ -205,7 +215,7 @@ static int run_in_cgroup(const struct options *o)
 	else
 		snprintf(name, sizeof(name), "tbtf-run-%d", getpid());
 	do {
-		code = enter(name);
+		code = enter(name, &o->contain);
 	} while (code == -EAGAIN && ++tries < ENTER_TRIES);
 	if (code == -EAGAIN)
 		tbtf_error("the cgroup %s is removed as often as it is made", name);
@@ -322,7 +332,12 @@ static int run_protected(const struct options *o)
 	close(sysfs);
 	if (o->here)
 		return run_here(o);
-	return tbtf_systemd_running() ? run_in_scope(o) : run_in_cgroup(o);
+	if (!tbtf_systemd_running())
+		return run_in_cgroup(o);
+	if (!o->contain.wanted)
+		return run_in_scope(o);
+	tbtf_error("--contain: of a scope of systemd nobody would undo it; use a unit, and tbtf set --contain --unit");
+	return give_up(o);
 }
 
 static bool good_name(const char *name)
@@ -341,13 +356,15 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 		{ "name",	required_argument,	NULL, 'n' },
 		{ "here",	no_argument,		NULL, 'H' },
 		{ "try",	no_argument,		NULL, 't' },
+		{ "contain",	no_argument,		NULL, 'C' },
+		{ "brake",	required_argument,	NULL, 'B' },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ }
 	};
 	struct options o = { 0 };
 	int opt, code;
 
-	while ((opt = tbtf_getopt(cmd, argc, argv, "+:lcn:Hth", names, &code)) != -1) {
+	while ((opt = tbtf_getopt(cmd, argc, argv, "+:lcn:HtCB:h", names, &code)) != -1) {
 		switch (opt) {
 		case 'l':
 			o.local = true;
@@ -364,6 +381,15 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 		case 't':
 			o.may_fail = true;
 			break;
+		case 'C':
+			o.contain.wanted = true;
+			break;
+		case 'B':
+			if (tbtf_contain_brake(optarg, &o.contain.brake_kb)) {
+				tbtf_bad_usage(cmd, "'%s': a number of KiB, 4096 at least", optarg);
+				return EXIT_RUN_FAILED;
+			}
+			break;
 		case OPT_STOP:
 			return code == EXIT_BAD_USAGE ? EXIT_RUN_FAILED : code;
 		}
@@ -377,6 +403,10 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 		code = tbtf_bad_usage(cmd, "--local is of a process's own mark: a cgroup's has none");
 	else if (o.name && !o.cgroup)
 		code = tbtf_bad_usage(cmd, "--name is the name of the cgroup: give --cgroup as well");
+	else if (o.contain.wanted && !o.cgroup)
+		code = tbtf_bad_usage(cmd, "--contain is of a cgroup: give --cgroup as well");
+	else if (o.contain.brake_kb && !o.contain.wanted)
+		code = tbtf_bad_usage(cmd, "--brake goes with --contain");
 	else if (o.name && !good_name(o.name))
 		code = tbtf_bad_usage(cmd,
 				      "'%s' cannot be a name: 1 to %d of the letters a-z A-Z 0-9 _ . -",
@@ -401,6 +431,7 @@ const struct cmd cmd_run = {
 		"  -H, --here              mark the cgroup it is in already, if it is alone\n"
 		"                          there (ExecStart= of a systemd unit)\n"
 		"  -t, --try               if it cannot be marked say so, and run it anyway\n"
+		CONTAIN_HELP
 		HELP_OPTION
 		"\nExit status: that of the command; 125 if it was not run; 126 if it cannot be\n"
 		"executed; 127 if it was not found.\n",

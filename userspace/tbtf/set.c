@@ -15,6 +15,10 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "contain.h"
+
+/* The first so many options are of set only. */
+#define ONLY_SET	4
 
 struct target {
 	pid_t pid;		/* of a process; 0: a cgroup */
@@ -26,6 +30,7 @@ struct targets {
 	struct target *list;
 	size_t nr;
 	size_t nr_pids;
+	struct contain contain;
 };
 
 static int add(struct targets *targets, pid_t pid, int fd, const char *path)
@@ -73,11 +78,23 @@ static int add_cgroup(struct targets *targets, const char *name, bool unit)
 	return fd < 0 ? fd : add(targets, 0, fd, path);
 }
 
+static int check_contain(const struct cmd *cmd, const struct targets *targets)
+{
+	if (!targets->contain.wanted && (targets->contain.dry_run || targets->contain.brake_kb))
+		return tbtf_bad_usage(cmd, "--brake and --dry-run go with --contain");
+	if (targets->contain.wanted && (targets->nr != 1 || targets->nr_pids))
+		return tbtf_bad_usage(cmd, "--contain is of one cgroup: give --cgroup or --unit, once, and no pid");
+	return 0;
+}
+
 static int parse(const struct cmd *cmd, int argc, char **argv, struct targets *targets,
 		 uint32_t *ret_flags)
 {
 	static const struct option with_local[] = {
 		{ "local",	no_argument,		NULL, 'l' },
+		{ "contain",	no_argument,		NULL, 'C' },
+		{ "brake",	required_argument,	NULL, 'B' },
+		{ "dry-run",	no_argument,		NULL, 'n' },
 		{ "cgroup",	required_argument,	NULL, 'c' },
 		{ "unit",	required_argument,	NULL, 'u' },
 		{ "help",	no_argument,		NULL, 'h' },
@@ -86,11 +103,21 @@ static int parse(const struct cmd *cmd, int argc, char **argv, struct targets *t
 	bool local = cmd == &cmd_set;
 	int opt, code = 0;
 
-	while ((opt = tbtf_getopt(cmd, argc, argv, local ? ":lc:u:h" : ":c:u:h",
-				  with_local + !local, &code)) != -1) {
+	while ((opt = tbtf_getopt(cmd, argc, argv, local ? ":lCB:nc:u:h" : ":c:u:h",
+				  with_local + (local ? 0 : ONLY_SET), &code)) != -1) {
 		switch (opt) {
 		case 'l':
 			*ret_flags |= TBTF_LOCAL;
+			break;
+		case 'C':
+			targets->contain.wanted = true;
+			break;
+		case 'B':
+			if (tbtf_contain_brake(optarg, &targets->contain.brake_kb))
+				return tbtf_bad_usage(cmd, "'%s': a number of KiB, 4096 at least", optarg);
+			break;
+		case 'n':
+			targets->contain.dry_run = true;
 			break;
 		case 'c':
 		case 'u':
@@ -112,7 +139,7 @@ static int parse(const struct cmd *cmd, int argc, char **argv, struct targets *t
 	if ((*ret_flags & TBTF_LOCAL) && targets->nr_pids != targets->nr)
 		return tbtf_bad_usage(cmd,
 				      "--local is of a process's own mark: a cgroup's has none");
-	return 0;
+	return check_contain(cmd, targets);
 }
 
 /* Whoever clears a mark should know that the cgroup's still holds. */
@@ -153,7 +180,9 @@ static int apply(int dev, const struct target *target, uint32_t role, uint32_t f
 		return 0;
 	}
 	err = tbtf_cgroup_set_role(target->fd, role);
-	return err ? tbtf_failed(err, "cgroup %s", target->path) : 0;
+	if (err)
+		return tbtf_failed(err, "cgroup %s", target->path);
+	return role == TBTF_ROLE_TBTF ? 0 : tbtf_contain_undo(target->fd);
 }
 
 static int set_role(const struct cmd *cmd, int argc, char **argv, uint32_t role)
@@ -165,6 +194,11 @@ static int set_role(const struct cmd *cmd, int argc, char **argv, uint32_t role)
 	code = parse(cmd, argc, argv, &targets, &flags);
 	if (code)
 		goto out_targets;
+	if (targets.contain.wanted) {
+		code = tbtf_contain(targets.list[0].fd, targets.list[0].path, &targets.contain);
+		if (code || targets.contain.dry_run)
+			goto out_targets;
+	}
 	if (targets.nr_pids) {
 		dev = tbtf_open_device();
 		if (dev < 0) {
@@ -174,6 +208,8 @@ static int set_role(const struct cmd *cmd, int argc, char **argv, uint32_t role)
 	}
 	for (size_t i = 0; i < targets.nr; i++) {
 		ret = apply(dev, &targets.list[i], role, flags);
+		if (ret && targets.contain.wanted)
+			(void)tbtf_contain_undo(targets.list[i].fd);
 		if (!code)
 			code = ret;
 	}
@@ -228,11 +264,13 @@ static int run_ordinary(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_set = {
 	.name = "set",
-	.synopsis = "[--local] " TARGETS_SYNOPSIS,
+	.synopsis = "[--local] [--contain] " TARGETS_SYNOPSIS,
 	.summary = "mark processes or cgroups as too big to fail",
 	.help = "Options:\n"
 		"  -l, --local             the memory of these processes never leaves\n"
 		"                          this machine\n"
+		CONTAIN_HELP
+		"  -n, --dry-run           print what --contain would write, change nothing\n"
 		TARGETS_HELP HELP_OPTION TARGETS_CODES,
 	.run = run_set,
 };
