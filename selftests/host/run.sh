@@ -120,6 +120,7 @@ echo "TAP version 13"
 		part top selftests/host/top.sh
 		part report selftests/host/report.sh
 		part why selftests/host/why.sh
+		part last selftests/host/last.sh
 		part tbtfd selftests/host/tbtfd.sh
 		part unit_ledger "$OUT/unit_ledger"
 		part lend selftests/host/lend.sh

@@ -293,19 +293,80 @@ static bool parse_victim(const char *s, struct klog_event *e)
 	return true;
 }
 
+/* "[   12.345678] ", as dmesg has it; "1795349000.123456 ", as a journal. 0: none. */
+static uint64_t time_of(const char *line)
+{
+	const char *s = line + strspn(line, "<0123456789>");
+	const char *number = *s == '[' ? s + 1 + strspn(s + 1, " ") : line;
+	uint64_t sec, usec;
+
+	if (!take_number(&number, &sec) || !take(&number, ".") || !take_number(&number, &usec) ||
+	    usec >= 1000000)
+		return 0;
+	return sec * 1000000 + usec;
+}
+
+static bool rates_of_panic(const char *s, struct klog_panic *p)
+{
+	if (!take_number(&s, &p->stolen_kb) || !take(&s, "kB, printed ") ||
+	    !take_number(&s, &p->printed_kb) || !take(&s, "kB; consumed up to ") ||
+	    !take_number(&s, &p->consumed_kb) || !take(&s, "kB/s, of it ") ||
+	    !take_number(&s, &p->brought_kb) || !take(&s, "kB/s brought or printed: ") ||
+	    !take_number(&s, &p->needed_kb) || !take(&s, "kB/s more were needed; reboot "))
+		return false;
+	p->reboots = !strcmp(s, "follows");
+	return p->reboots || !strcmp(s, "by hand");
+}
+
+/* Names of the last victims may have anything in them, but not all of the rest. */
+static bool rest_of_panic(const char *s, struct klog_panic *p)
+{
+	static const char stolen[] = "; stolen ";
+	const char *end;
+
+	if (!take(&s, " has outlived all others; it has ") || !take_number(&s, &p->protected.kb) ||
+	    !take(&s, "kB; killed for it: ") || !take_number(&s, &p->kills) || !take(&s, ", ") ||
+	    !take_number(&s, &p->freed_kb) || !take(&s, "kB"))
+		return false;
+	for (end = strstr(s, stolen); end; end = strstr(end + 1, stolen)) {
+		if (!rates_of_panic(end + strlen(stolen), p))
+			continue;
+		if (take(&s, " (last: ") && end > s)
+			copy(p->last, sizeof(p->last), s, end - s - 1);
+		return true;
+	}
+	return false;
+}
+
+bool klog_panic(const char *line, struct klog_panic *ret)
+{
+	static const char lead[] = "Kernel panic - not syncing: tbtf: episode ";
+	struct klog_panic panic = { .usec = time_of(line) };
+	const char *s = strstr(line, lead), *end;
+
+	if (!s)
+		return false;
+	s += strlen(lead);
+	if (!take_number(&s, &panic.episode) || !take(&s, ": memory is exhausted, ") ||
+	    !take_pid(&s, &panic.protected.pid) || !take(&s, " ("))
+		return false;
+	for (end = strchr(s, ')'); end && end - s < KLOG_COMM; end = strchr(end + 1, ')')) {
+		if (!rest_of_panic(end + 1, &panic))
+			continue;
+		copy(panic.protected.comm, sizeof(panic.protected.comm), s, end - s);
+		*ret = panic;
+		return true;
+	}
+	return false;
+}
+
 bool klog_parse(const char *line, struct klog_event *ret_event)
 {
 	static const char killed[] = "Killed process ";
 	struct klog_event event = { .kind = KLOG_KILLED };
-	const char *s, *number;
-	uint64_t sec, usec;
+	const char *s;
 
-	/* "[   12.345678] ", as dmesg has it; "1795349000.123456 ", as a journal. */
-	s = line + strspn(line, "<0123456789>");
-	number = *s == '[' ? s + 1 + strspn(s + 1, " ") : line;
-	if (take_number(&number, &sec) && take(&number, ".") &&
-	    take_number(&number, &usec) && usec < 1000000)
-		event.usec = sec * 1000000 + usec;
+	event.usec = time_of(line);
 	s = strstr(line, "tbtf: episode ");
 	if (s) {
 		if (!parse_episode(s + strlen("tbtf: episode "), &event))

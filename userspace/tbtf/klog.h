@@ -54,6 +54,23 @@ struct klog_event {
  */
 bool klog_parse(const char *line, struct klog_event *ret_event);
 
+/* The panic of tbtf's: all that led to it. */
+struct klog_panic {
+	uint64_t usec;		/* since boot */
+	uint64_t episode;
+	struct klog_process protected;
+	uint64_t kills;
+	uint64_t freed_kb;
+	char last[5 * KLOG_COMM];	/* who was killed last, by name */
+	uint64_t stolen_kb, printed_kb;
+	uint64_t consumed_kb, brought_kb, needed_kb;	/* a second */
+	bool reboots;
+	bool partial;		/* only the first three are known */
+};
+
+/* Whether this line is it. */
+bool klog_panic(const char *line, struct klog_panic *ret);
+
 /*
  * A record of /dev/kmsg, "6,1234,567890,-;text": time and text. NULL if it is
  * none: a line that continues a record, say. The text is in place.

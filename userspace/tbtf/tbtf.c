@@ -24,6 +24,8 @@ static const struct cmd * const cmds[] = {
 	&cmd_top,
 	&cmd_report,
 	&cmd_why,
+	&cmd_last,
+	&cmd_guard,
 	&cmd_stats,
 	&cmd_watch,
 	&cmd_record,
