@@ -81,6 +81,7 @@ static const struct key keys[] = {
 	{ "lend", "headroom_kb", NUMBER, AT(lend.headroom_kb), 1024, 64 * TIB_KB, "KiB", NULL },
 	{ "lend", "per_borrower_kb", NUMBER, AT(lend.per_borrower_kb), 16384, 64 * TIB_KB, "KiB", NULL },
 	{ "lend", "lease_s", NUMBER, AT(lend.lease_s), 10, 604800, "seconds", NULL },
+	{ "lend", "panic_while_lending", YES_NO, AT(lend.panic_while_lending), 0, 0, NULL, NULL },
 	{ "lend", "too_big_to_fail", YES_NO, AT(lend.too_big_to_fail), 0, 0, NULL, NULL },
 	{ "print", "mints", MINTS, AT(print.mint), 0, 0, NULL, mint_words },
 	{ "print", "withdraw_after_s", NUMBER, AT(print.withdraw_after_s), 1, 604800, "seconds", NULL },

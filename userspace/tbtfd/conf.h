@@ -102,6 +102,7 @@ struct tbtf_conf {
 		uint64_t headroom_kb;	/* what has to stay available; 0: by size */
 		uint64_t per_borrower_kb; /* 0: memory_kb */
 		uint64_t lease_s;
+		bool panic_while_lending;
 		bool too_big_to_fail;
 	} lend;
 

@@ -159,6 +159,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 		call_back(lender, now);
 		tell_news(lender);
 	}
+	tbtf_lend_hold(lender);
 	if (lender->ledger.stopping && !lender->ledger.leases)
 		(void)sd_event_exit(lender->event, EXIT_OK);
 	(void)sd_event_source_set_time(source, usec + SECOND);

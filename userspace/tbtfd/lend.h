@@ -46,6 +46,9 @@ uint64_t tbtf_lend_now(void);
 bool tbtf_lend_look(struct tbtf_lender *lender);
 void tbtf_lend_end(struct tbtf_lender *lender, struct tbtf_lease *lease, const char *why);
 
+/* lend-hold.c */
+void tbtf_lend_hold(struct tbtf_lender *lender);
+
 /* lend-client.c */
 void tbtf_lend_take(struct tbtf_lender *lender, int fd);
 void tbtf_lend_tick(struct tbtf_lender *lender);
