@@ -290,7 +290,7 @@ LINUX_SOURCE	= $(lastword $(shell ls /usr/src/linux-source-*.tar.xz 2>/dev/null 
 LINUX_FILES	:= $(addprefix tools/testing/selftests/,kselftest.h kselftest_harness.h lib.mk \
 			cgroup clone3/clone3_selftests.h pidfd/pidfd.h prctl vm) \
 	scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch \
-	scripts/extract-vmlinux
+	scripts/extract-vmlinux drivers/watchdog/i6300esb.c
 
 kselftest: $(addprefix $(LINUX)/,$(LINUX_FILES))
 

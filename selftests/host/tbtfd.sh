@@ -239,12 +239,25 @@ check "tbtf peers: --json is what the daemon says" diff "$tmp/json" <(printf '%s
 sed -n '/^\.SS Options/,/^\.SH EXAMPLES/p' Documentation/man/tbtfd.8 | sed 's/\\-/-/g' |
 	grep -oE '^\.BI? --[a-z-]+' | sed 's/^[^ ]*/ /' | sort > "$tmp/b"
 check "tbtfd: options: --help and tbtfd(8)" diff "$tmp/a" "$tmp/b"
-for section in node borrow lend print security; do
+for section in node borrow lend print exhausted security; do
 	conf "[$section]" "nothing = 1"
 	"$TBTFD" lend --config "$file" --check-config 2>&1 | sed 's/.*there are //; s/, /\n/g' | sort > "$tmp/a"
 	sed -n "/^\.SS \[$section\]/,/^\.S[SH]/p" Documentation/man/tbtfd.conf.5 |
 		sed -n '/^\.TP/{n;s/^\.BR* //;s/[ ",]\+/\n/g;p}' | sort > "$tmp/b"
 	check "tbtfd: keys of [$section]: messages and tbtfd.conf(5)" diff "$tmp/a" "$tmp/b"
 done
+
+# --- the watchdog, which needs no other node ------------------------------------------
+printf '[exhausted]\nwatchdog_timeout_s = 30\n' > "$tmp/dog.conf"
+expect "tbtfd: watchdog: which?" 78 "dog.conf: \[exhausted\] has to say watchdog" \
+	"$TBTFD" watchdog --config "$tmp/dog.conf"
+printf '[exhausted]\nwatchdog = /dev/watchdog0\nwatchdog_timeout_s = 1\n' > "$tmp/dog.conf"
+expect "tbtfd: watchdog: too short" 78 "dog.conf:3: watchdog_timeout_s = 1" \
+	"$TBTFD" watchdog --config "$tmp/dog.conf" --check-config
+printf '[exhausted]\nwatchdog = /dev/watchdog0\n' > "$tmp/dog.conf"
+expect "tbtfd: watchdog: good" 0 "good for 'tbtfd watchdog'" \
+	"$TBTFD" watchdog --config "$tmp/dog.conf" --check-config
+expect "tbtfd: watchdog: dry run" 0 "would run /dev/watchdog0, of 60 s" \
+	"$TBTFD" watchdog --config "$tmp/dog.conf" --dry-run
 
 exit $failed

@@ -89,6 +89,8 @@ static const struct key keys[] = {
 	{ "print", "zram_priority", NUMBER, AT(print.zram_priority), 1, 32767, "", NULL },
 	{ "print", "file", PATH, AT(print.file), 0, 0, NULL, NULL },
 	{ "print", "file_kb", NUMBER, AT(print.file_kb), 4096, 16 * TIB_KB, "KiB", NULL },
+	{ "exhausted", "watchdog", PATH, AT(exhausted.watchdog), 0, 0, NULL, NULL },
+	{ "exhausted", "watchdog_timeout_s", NUMBER, AT(exhausted.watchdog_timeout_s), 2, 3600, "seconds", NULL },
 	{ "security", "encryption", WORD, AT(security.encryption), 0, 0, NULL, encryption_words },
 	{ "security", "ca", PATH, AT(security.ca), 0, 0, NULL, NULL },
 	{ "security", "cert", PATH, AT(security.cert), 0, 0, NULL, NULL },
@@ -451,6 +453,7 @@ static void defaults(struct tbtf_conf *conf)
 	(void)tbtf_address_parse(&conf->lend.listen, "[::]", TBTF_CONTROL_PORT);
 	conf->lend.nbd_port = TBTF_NBD_PORT;
 	conf->lend.lease_s = 600;
+	conf->exhausted.watchdog_timeout_s = 60;
 }
 
 /* What depends on what was said, where nothing was. */
@@ -644,5 +647,21 @@ int tbtf_conf_check_lend(const struct tbtf_conf *conf, struct tbtf_conf_error *e
 	if (conf->lend.per_borrower_kb > conf->lend.memory_kb)
 		return wrong(error, "[lend] per_borrower_kb = %" PRIu64 " is more than memory_kb = %" PRIu64,
 			     conf->lend.per_borrower_kb, conf->lend.memory_kb);
+	return 0;
+}
+
+/**
+ * tbtf_conf_check_watchdog() - is that enough for a watchdog?
+ * @conf: what was read
+ * @error: what is wrong
+ *
+ * It needs no other node: neither [peers] nor [security].
+ *
+ * Return: 0; -EINVAL: something is missing.
+ */
+int tbtf_conf_check_watchdog(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
+{
+	if (!*conf->exhausted.watchdog)
+		return wrong(error, "[exhausted] has to say watchdog: which, as in /dev/watchdog0");
 	return 0;
 }

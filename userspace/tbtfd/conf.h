@@ -117,6 +117,11 @@ struct tbtf_conf {
 	} print;
 
 	struct {
+		char watchdog[256];	/* a device */
+		uint64_t watchdog_timeout_s;
+	} exhausted;
+
+	struct {
 		int encryption;		/* enum tbtf_encryption */
 		char ca[256];
 		char cert[256];
@@ -132,6 +137,7 @@ struct tbtf_conf_error {
 int tbtf_conf_read(struct tbtf_conf *ret_conf, const char *path, struct tbtf_conf_error *error);
 int tbtf_conf_check_borrow(const struct tbtf_conf *conf, struct tbtf_conf_error *error);
 int tbtf_conf_check_lend(const struct tbtf_conf *conf, struct tbtf_conf_error *error);
+int tbtf_conf_check_watchdog(const struct tbtf_conf *conf, struct tbtf_conf_error *error);
 const struct tbtf_peer *tbtf_conf_peer(const struct tbtf_conf *conf, const char *name);
 bool tbtf_conf_name_ok(const char *name);
 int tbtf_address_parse(struct tbtf_address *ret, const char *text, uint16_t default_port);

@@ -23,6 +23,7 @@ struct tbtf_conf;
 
 int tbtf_borrow_run(const struct tbtf_conf *conf, bool dry_run);
 int tbtf_lend(const struct tbtf_conf *conf, bool dry_run);
+int tbtf_watchdog_run(const struct tbtf_conf *conf, bool dry_run);
 int tbtf_pki(int argc, char **argv);
 
 #endif /* _TBTFD_DAEMON_H */

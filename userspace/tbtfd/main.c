@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tbtf - the daemon: options, configuration, then one of the two: borrow or lend
+ * tbtf - the daemon: options, configuration, then one of the three: borrow, lend, watchdog
  *
  * Copyright (C) 2026 The tbtf authors
  */
@@ -30,11 +30,13 @@ static const struct role roles[] = {
 	  tbtf_conf_check_borrow, tbtf_borrow_run },
 	{ "lend", "tbtfd lend", "lend memory of this node to others",
 	  tbtf_conf_check_lend, tbtf_lend },
+	{ "watchdog", "tbtfd watchdog", "reset the machine when its panic does not end",
+	  tbtf_conf_check_watchdog, tbtf_watchdog_run },
 };
 
 static void usage(FILE *out)
 {
-	fputs("Usage: tbtfd borrow|lend [OPTION...]\n"
+	fputs("Usage: tbtfd borrow|lend|watchdog [OPTION...]\n"
 	      "       tbtfd pki ca DIR [DAYS] | node DIR NAME [DAYS]\n"
 	      "Take memory from other nodes for a process that is too big to fail.\n\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++)
