@@ -90,8 +90,11 @@ u64 tbtf_hold_lent_kb(void)
  */
 const char *tbtf_hold(void)
 {
+	static const char lent[] =
+		"on_exhausted=panic, but memory of other nodes is held here: the kernel kills it";
+
 	if (tbtf_hold_lent_kb())
-		return "on_exhausted=panic, but memory of other nodes is held here: the kernel kills it";
+		return lent;
 	if (tbtf_knob(guard))
 		return "on_exhausted=panic, but guard=1: the kernel kills it";
 	return NULL;
