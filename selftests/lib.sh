@@ -207,6 +207,19 @@ stat_since()
 	echo $(($(stat_get "$1") - ${was:-0}))
 }
 
+# reserve_adds_up: what went into the reserve is held, or went out again. Each figure
+# is read by itself: it holds only while nothing is handed out or refilled, so it is
+# to be waited for.
+reserve_adds_up()
+{
+	local in out
+
+	in=$(($(stat_get taken_kb) + $(stat_get refilled_kb)))
+	out=$(($(stat_get printed_kb) + $(stat_get bridged_kb) + $(stat_get yielded_kb) +
+	       $(stat_get returned_kb)))
+	[ $in -eq $(($(cat $TBTF/reserve_held_kb) + out)) ]
+}
+
 # books_balance: every episode that began is open or has ended in one outcome
 books_balance()
 {

@@ -20,13 +20,11 @@ full()
 	wait_for "[ \$(held) = $1 ]" 20
 }
 
-adds_up()
+# One episode, as a rule; on a slow host it may be over in the middle, and another begins.
+ended_printed()
 {
-	local in out
-
-	in=$(($(stat_get taken_kb) + $(stat_get refilled_kb)))
-	out=$(($(stat_get printed_kb) + $(stat_get bridged_kb) + $(stat_get yielded_kb) + $(stat_get returned_kb)))
-	[ $in -eq $(($(held) + out)) ] || { diag "in: $in, out: $out, held: $(held)"; return 1; }
+	[ "$(stat_since outcome_printed)" -ge 1 ] &&
+		[ "$(stat_since outcome_printed)" = "$(stat_since episodes)" ]
 }
 
 fresh()
@@ -65,9 +63,9 @@ is "once" "$(log_count 'memory is printed')" 1
 check "no more than was wanted" test "$(stat_since printed_kb)" -lt 16384
 check "what was written is right" hog_do p 30 verify
 check "the episode ends" episodes_over 20
-is "as printed" "$(stat_since outcome_printed)" 1
+check "as printed" ended_printed
 check "outcomes sum to episodes" books_balance
-check "the reserve's books are right" adds_up
+check "the reserve's books are right" wait_for reserve_adds_up 20
 hog_kill p
 check "it is refilled when memory is there" full 32768
 is "by as much" "$(stat_since refilled_kb)" "$(stat_since printed_kb)"
@@ -80,7 +78,7 @@ check "a protected one that cannot be killed" hog_do p 60 grow $(($(free_kb) + 6
 check "is printed for" test "$(stat_since printed_kb)" -gt 0
 check "and the machine stands" hog_do p 30 verify
 check "the episode ends" episodes_over 20
-is "as printed" "$(stat_since outcome_printed)" 1
+check "as printed" ended_printed
 hog_kill p
 check "it is refilled" full 32768
 
@@ -94,7 +92,7 @@ is "all was printed" "$(stat_since printed_kb)" 32768
 is "the episode ended as killed" "$(episodes_over 20; stat_since outcome_killed)" 1
 check "not before the deadline" test "$(($(log_ms 'exhausted: global: ') - $(log_ms 'global: nobody to kill')))" -ge 1990
 check "nor before the last of it" log_has 'exhausted: global: '
-check "the reserve's books are right" adds_up
+check "the reserve's books are right" wait_for reserve_adds_up 20
 check "it is refilled" full 32768
 
 # Not even past the deadline, as long as there is something to print.

@@ -30,16 +30,6 @@ asked()
 	{ echo "$1" > $TBTF/reserve_kb; } 2>/tmp/why
 }
 
-# adds_up: what went in is what is there, or went out
-adds_up()
-{
-	local in out
-
-	in=$(($(stat_get taken_kb) + $(stat_get refilled_kb)))
-	out=$(($(stat_get printed_kb) + $(stat_get bridged_kb) + $(stat_get yielded_kb) + $(stat_get returned_kb)))
-	[ $in -eq $(($(held) + out)) ] || { diag "in: $in, out: $out, held: $(held)"; return 1; }
-}
-
 # --- at load -------------------------------------------------------------------
 
 ram=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
@@ -82,7 +72,7 @@ for bad in -1 100000000 4294967295 "$((ram / 3))" x ""; do
 	is "$bad: nothing has changed" "$? $(knob reserve_kb) $(held)" "1 1000 1024"
 done
 is "the errno" "$(sed 's/.*: //' /tmp/why)" "Invalid argument"
-check "the books are right" adds_up
+check "the books are right" wait_for reserve_adds_up 20
 is "nothing was reclaimed for any of that" "$(reclaim)" "$was"
 
 # --- where it would press ----------------------------------------------------------
@@ -104,7 +94,7 @@ in_range "something, but not all" "$can" 4096 36000
 check "and that can be had" asked $((can - 1024))
 check_not "but not 2 MB more" asked $((can + 2048))
 is "nobody was pressed for that either" "$(reclaim)" "$was"
-check "the books are right" adds_up
+check "the books are right" wait_for reserve_adds_up 20
 hog_kill big
 
 # --- there and back ------------------------------------------------------------------
@@ -120,7 +110,7 @@ done
 is "taken and given back fifty times" $i 50
 # (Of two hundred changes each losing a block it would be 12 MB.)
 in_range "nothing is lost" $((before - $(free_kb))) -20000 3000
-check "the books are right" adds_up
+check "the books are right" wait_for reserve_adds_up 20
 
 rmmod tbtf
 before=$(free_kb)
