@@ -8,7 +8,7 @@
 # A file in a tmpfs is swapped out, line by line the same; then the memory of the
 # lender is searched for it. First without secrecy, where it has to be found.
 #
-# vm: nodes=2 mem=192 smp=1 timeout=240 mtu=1500 node2="mem=320" modules="dm_crypt xts"
+# vm: nodes=2 mem=192 smp=1 timeout=400 mtu=1500 node2="mem=320" modules="dm_crypt xts"
 . ./lib.sh
 . ./lib_nodes.sh
 . ./lib_tbtfd.sh
@@ -41,12 +41,12 @@ write_out()
 # found: how much of the file is in the memory of the lender, in lines
 found()
 {
-	on -t 60 2 "pid=$(daemon 2 lend)
+	on -t 200 2 "pid=$(daemon 2 lend)
 awk '\$2 ~ /^rw/ { split(\$1, a, \"-\"); print a[1], a[2] }' /proc/\$pid/maps |
 while read -r from to; do
 	dd if=/proc/\$pid/mem bs=1M iflag=skip_bytes,count_bytes skip=\$((0x\$from)) \
 		count=\$((0x\$to - 0x\$from)) 2> /dev/null
-done | grep -ac '$LINE'"
+done | grep -aFc '$LINE'"
 }
 
 file_ok()

@@ -279,16 +279,22 @@ int tbtf_mirror_add(const char *device, int index)
  * @device: the mirror's file
  * @index: N of /dev/nbdN
  *
- * What was written meanwhile is copied.
+ * What was written meanwhile is copied; without a bitmap everything. Never is a member
+ * of a mirror without one added "again": md would copy nothing, and take it for whole.
  *
  * Return: 0; -EBUSY: the kernel is not through with its failure yet; or what it says.
  */
 int tbtf_mirror_add_again(const char *device, int index)
 {
-	char name[64];
+	char name[64], where[64];
+	int err;
 
-	(void)snprintf(name, sizeof(name), "dev-nbd%d/state", index);
-	return put(device, name, "re-add");
+	if (!get(device, "bitmap/location", where, sizeof(where)) && strcmp(where, "none")) {
+		(void)snprintf(name, sizeof(name), "dev-nbd%d/state", index);
+		return put(device, name, "re-add");
+	}
+	err = tbtf_mirror_remove(device, index);
+	return err ? err : tbtf_mirror_add(device, index);
 }
 
 /**
