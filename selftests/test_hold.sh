@@ -15,6 +15,7 @@
 
 plan 22
 
+one="" two=""
 lends()
 {
 	./helper -e "$2" -f /tmp/"$1" &
