@@ -569,8 +569,6 @@ static __always_inline void take(const void *event, const struct head *head,
 		__sync_fetch_and_add(&ctl->bad, 1);
 		return;
 	}
-	if (kind == TBTF_EVENT_ROUND_END && head->what == TBTF_ROUND_SACRIFICED)
-		return;
 	/*
 	 * What a round came to is told by another event, and who waits comes back
 	 * often: these are counted only.

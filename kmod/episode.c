@@ -601,8 +601,8 @@ bool tbtf_episode_kill(struct oom_control *oc)
 			tbtf_tell(rung_end, ep, ep->rung, jiffies - ep->rung_since,
 				  TBTF_OUTCOME_SACRIFICED);
 		tbtf_ladder_sacrificed(ep);
-		tbtf_tell(round_end, ep, oc, dry ? TBTF_ROUND_DRY : TBTF_ROUND_SACRIFICED);
 		if (dry) {
+			tbtf_tell(round_end, ep, oc, TBTF_ROUND_DRY);
 			put_task_struct(choice.victim);
 		} else {
 			tbtf_event_relief(ep, oc);

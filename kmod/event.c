@@ -126,7 +126,7 @@ void tbtf_tell_round_end(struct tbtf_episode *ep, const struct oom_control *oc,
 {
 	struct tbtf_event e = EVENT(TBTF_EVENT_ROUND_END);
 
-	/* Every round has one: what is told by another event of it is not told again. */
+	/* What is told by another event of the round is not told again. */
 	fill(&e, ep, NULL);
 	fill_allocation(&e, oc);
 	e.what = what;

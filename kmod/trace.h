@@ -56,7 +56,7 @@ TBTF_EVENT(round,
 	   __entry->e.protected.size_kb, __entry->e.caller.pid, __entry->e.order,
 	   __entry->e.gfp);
 
-/* It is decided. */
+/* It is decided, and nobody is killed instead: that is a sacrifice. */
 TBTF_EVENT(round_end,
 	   "episode=%llu protected=%d what=%u ns=%llu",
 	   __entry->e.episode, __entry->e.protected.pid, __entry->e.what,
@@ -64,13 +64,13 @@ TBTF_EVENT(round_end,
 
 /* Somebody is about to be killed in the protected one's place. */
 TBTF_EVENT(sacrifice,
-	   "episode=%llu victim=%d comm=%.16s victim_kb=%llu worth_kb=%llu adj=%d cgroup=%llu protected=%d protected_comm=%.16s protected_kb=%llu scope_cgroup=%llu band=%u policy=%u candidates=%u tries=%u dry_run=%u",
+	   "episode=%llu victim=%d comm=%.16s victim_kb=%llu worth_kb=%llu adj=%d cgroup=%llu protected=%d protected_comm=%.16s protected_kb=%llu scope_cgroup=%llu band=%u policy=%u candidates=%u tries=%u ns=%llu dry_run=%u",
 	   __entry->e.episode, __entry->e.task.pid, __entry->e.task.comm,
 	   __entry->e.task.size_kb, __entry->e.worth_kb, __entry->e.task.adj,
 	   __entry->e.task.cgroup, __entry->e.protected.pid,
 	   __entry->e.protected.comm, __entry->e.protected.size_kb,
 	   __entry->e.scope_cgroup, __entry->e.band, __entry->e.policy,
-	   __entry->e.candidates, __entry->e.tries,
+	   __entry->e.candidates, __entry->e.tries, __entry->e.ns,
 	   !!(__entry->e.flags & TBTF_EVENT_DRY));
 
 /* A round found nobody: on to the next rung. */

@@ -57,7 +57,7 @@ in_order()
 	done
 }
 
-plan 65
+plan 66
 
 all="tbtf_died tbtf_episode_begin tbtf_episode_end tbtf_exhausted tbtf_killless tbtf_mark"
 all="$all tbtf_nap tbtf_pass tbtf_relief tbtf_round tbtf_round_end tbtf_rung_end tbtf_sacrifice"
@@ -104,9 +104,10 @@ is "its kills" "$(field tbtf_episode_end kills)" 2
 check "the rungs in their order" in_order tbtf_episode_begin tbtf_round tbtf_sacrifice \
 	tbtf_killless tbtf_exhausted tbtf_episode_end
 is "every event has this id" "$(grep -vE '^tbtf_(mark|died|foretold) ' "$TRACE" | grep -vc " episode=$id ")" 0
-is "each round has an end" "$(count tbtf_round_end)" "$(field tbtf_episode_end rounds)"
+is "each round has an end, or kills another" "$(($(count tbtf_round_end) + 2))" \
+	"$(field tbtf_episode_end rounds)"
 is "one of them kills P" "$(count tbtf_round_end what=5)" 1
-is "and two kill others" "$(count tbtf_round_end what=1)" 2
+is "a sacrifice has the time of its round" "$(count tbtf_sacrifice ns=0)" 0
 is "the faults that others died for have their memory" "$(count tbtf_relief "caller=$big")" 2
 is "the rung past sacrifice is left for exhaustion" "$(count tbtf_rung_end outcome=3)" 1
 in_range "after the deadline" "$(($(field tbtf_rung_end ns) / 1000000))" 390 20000
@@ -140,6 +141,8 @@ hog_tell big2 grow 200M 512K 1
 check "in a dry run P dies" hog_gone big2 60
 take
 in_range "what would have been is traced" "$(count tbtf_sacrifice dry_run=1)" 1 100
+is "and each such round has an end" "$(count tbtf_round_end what=2)" \
+	"$(count tbtf_sacrifice dry_run=1)"
 is "and nothing else" "$(count tbtf_sacrifice dry_run=0)" 0
 check "in another episode" test "$(field tbtf_sacrifice episode)" -gt "$id"
 knob dry_run 0

@@ -28,13 +28,15 @@ enum tbtf_event_kind {
 					 * what: enum tbtf_pass
 					 */
 	TBTF_EVENT_ROUND	= 3,	/* a round begins in which somebody is looked for */
-	TBTF_EVENT_ROUND_END	= 4,	/* a round is decided; ns: it took so long, without
+	TBTF_EVENT_ROUND_END	= 4,	/* a round is decided in which nobody is killed instead
+					 * (that is SACRIFICE); ns: it took so long, without
 					 * what is waited then; what: enum tbtf_round
 					 */
 	TBTF_EVENT_EPISODE_BEGIN = 5,	/* the first round of its scope */
 	TBTF_EVENT_SACRIFICE	= 6,	/* task is about to be killed in protected's place, or
-					 * would be (TBTF_EVENT_DRY); ns: of the round so far, 0
-					 * where nobody listens to its end
+					 * would be (TBTF_EVENT_DRY, and a ROUND_END follows);
+					 * ns: of the round so far, 0 where nobody listens to
+					 * ROUND_END
 					 */
 	TBTF_EVENT_KILLLESS	= 7,	/* there is nobody: on to the next rung; ns: on it since;
 					 * what: enum tbtf_futile
@@ -77,9 +79,8 @@ enum tbtf_pass {
 	TBTF_PASS_DYING		= 3,	/* who is protected is dying already */
 };
 
-/* What a round came to. */
+/* What a round came to, if not to a sacrifice. */
 enum tbtf_round {
-	TBTF_ROUND_SACRIFICED	= 1,	/* another is killed */
 	TBTF_ROUND_DRY		= 2,	/* dry_run: nothing is done */
 	TBTF_ROUND_WAITS	= 3,	/* nobody is killed: tried again, after a while */
 	TBTF_ROUND_FAILS	= 4,	/* the allocation is made to fail */
