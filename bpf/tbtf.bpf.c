@@ -251,8 +251,11 @@ static __always_inline struct tbtf_set *keyed(void *map, enum tbtf_table table, 
 		entry->touched = 1;
 	}
 	entry->last = now;
-	if (comm)
-		__builtin_memcpy(entry->comm, comm, sizeof(entry->comm));
+	if (comm) {
+		/* The compiler would do it byte by byte. */
+		((__u64 *)entry->comm)[0] = ((const __u64 *)comm)[0];
+		((__u64 *)entry->comm)[1] = ((const __u64 *)comm)[1];
+	}
 	return &entry->set;
 }
 
@@ -306,23 +309,46 @@ static __always_inline void begin_event(struct tbtf_event *e, enum tbtf_record_k
 	e->kind = kind;
 }
 
-static __always_inline void count_sacrifice(struct where *w, const struct tbtf_event *e)
+/*
+ * What a round without an event of its end costs is most of it here: one set after the
+ * other, each asked once whether it is there.
+ */
+static __always_inline void sacrifice_for(struct tbtf_set *set, const struct tbtf_event *e,
+					  __u64 looked_at, __u32 bucket, __u32 bucket_ns)
 {
-	put_protected(w, TBTF_HIST_candidates,
-		      e->flags & TBTF_EVENT_SCANNED ? e->candidates : e->tries);
+	if (!set)
+		return;
+	put(set, TBTF_HIST_candidates, bucket, looked_at);
 	if (e->flags & TBTF_EVENT_DRY) {
-		add_protected(w, TBTF_COUNTER_dry_run, 1);
+		add(set, TBTF_COUNTER_dry_run, 1);
 		return;
 	}
-	/* It decides the round: of its end no more is made, which is the cheaper. */
-	add_protected(w, TBTF_COUNTER_rounds, 1);
-	put_protected(w, TBTF_HIST_round, e->ns);
-	add_task(w, TBTF_COUNTER_kills, 1);
-	add_task(w, TBTF_COUNTER_freed_bytes, e->worth_kb << 10);
+	/* It is the end of the round as well. */
+	add(set, TBTF_COUNTER_rounds, 1);
+	add(set, TBTF_COUNTER_spared, 1);
+	put(set, TBTF_HIST_round, bucket_ns, e->ns);
+}
+
+static __always_inline void sacrifice_of(struct tbtf_set *set, const struct tbtf_event *e)
+{
+	add(set, TBTF_COUNTER_kills, 1);
+	add(set, TBTF_COUNTER_freed_bytes, e->worth_kb << 10);
+}
+
+static __always_inline void count_sacrifice(struct where *w, const struct tbtf_event *e)
+{
+	__u64 looked_at = e->flags & TBTF_EVENT_SCANNED ? e->candidates : e->tries;
+	__u32 bucket = bucket_of(looked_at), bucket_ns = bucket_of(e->ns);
+
+	sacrifice_for(w->totals, e, looked_at, bucket, bucket_ns);
+	sacrifice_for(w->cgroup, e, looked_at, bucket, bucket_ns);
+	sacrifice_for(w->process, e, looked_at, bucket, bucket_ns);
+	if (e->flags & TBTF_EVENT_DRY)
+		return;
+	sacrifice_of(w->totals, e);
+	sacrifice_of(w->task, e);
 	/* Of a protected process these are the kills for it. */
-	add(w->process, TBTF_COUNTER_kills, 1);
-	add(w->process, TBTF_COUNTER_freed_bytes, e->worth_kb << 10);
-	add_protected(w, TBTF_COUNTER_spared, 1);
+	sacrifice_of(w->process, e);
 	put_task(w, TBTF_HIST_victim_size, e->task.size_kb);
 }
 
@@ -440,6 +466,8 @@ static __always_inline void count(const struct tbtf_event *e, const enum tbtf_ev
 {
 	struct where w = { .totals = get_totals() };
 
+	if (!w.totals)
+		return;
 	/* For whom: the cgroups and the process that the figures of this kind are of. */
 	switch (kind) {
 	case TBTF_EVENT_PASS:
@@ -638,35 +666,47 @@ PROGRAMS(episode_end, TBTF_EVENT_EPISODE_END)
 
 /* --- the kernel's own ------------------------------------------------------ */
 
-static __always_inline void fill_task(struct tbtf_event *e, struct task_struct *task)
+/*
+ * Each has two programs again. Where the kernel hands over a task as such, @typed, its
+ * fields are read where they lie: a load each, and not a call.
+ */
+static __always_inline void fill_task(struct tbtf_event *e, struct task_struct *task,
+				      const bool typed)
 {
-	e->task.pid = BPF_CORE_READ(task, tgid);
-	e->task.start = BPF_CORE_READ(task, group_leader, start_boottime);
-	e->task.adj = BPF_CORE_READ(task, signal, oom_score_adj);
-	BPF_CORE_READ_INTO(&e->task.comm, task, comm);
+	if (typed) {
+		e->task.pid = task->tgid;
+		e->task.start = task->group_leader->start_boottime;
+		e->task.adj = task->signal->oom_score_adj;
+		((__u64 *)e->task.comm)[0] = *(__u64 *)&task->comm[0];
+		((__u64 *)e->task.comm)[1] = *(__u64 *)&task->comm[8];
+	} else {
+		e->task.pid = BPF_CORE_READ(task, tgid);
+		e->task.start = BPF_CORE_READ(task, group_leader, start_boottime);
+		e->task.adj = BPF_CORE_READ(task, signal, oom_score_adj);
+		BPF_CORE_READ_INTO(&e->task.comm, task, comm);
+	}
 }
 
-/* Before 6.9 (and stable kernels of that time) it is a pid, since then the task. */
-SEC("raw_tp/mark_victim")
-int mark_victim(struct bpf_raw_tracepoint_args *ctx)
+/* @task: the victim; or NULL, and only its @pid is known */
+static __always_inline void take_victim(struct task_struct *task, __u32 pid, const bool typed)
 {
-	__u64 arg = ctx->args[0], now = bpf_ktime_get_ns(), seq;
 	struct tbtf_control *ctl = get_control();
+	__u64 now = bpf_ktime_get_ns(), seq;
 	struct tbtf_record *rec;
 	struct victim *victim;
 	__u32 at;
 
 	if (!ctl)
-		return 0;
+		return;
 	add(get_totals(), TBTF_COUNTER_oom_victims, 1);
 	rec = begin_record(ctl, now, &seq);
 	if (!rec)
-		return 0;
+		return;
 	begin_event(&rec->event, TBTF_RECORD_VICTIM);
-	if (arg >> 32)
-		fill_task(&rec->event, (struct task_struct *)arg);
+	if (task)
+		fill_task(&rec->event, task, typed);
 	else
-		rec->event.task.pid = (__u32)arg;
+		rec->event.task.pid = pid;
 	at = (__u32)rec->event.task.pid % VICTIMS;
 	victim = bpf_map_lookup_elem(&victims, &at);
 	if (victim) {
@@ -676,14 +716,28 @@ int mark_victim(struct bpf_raw_tracepoint_args *ctx)
 		victim->pid = rec->event.task.pid;
 	}
 	end_record(rec, seq);
+}
+
+/* Where it is a pid yet this is refused by the verifier, and all is loaded raw. */
+SEC("tp_btf/mark_victim")
+int BPF_PROG(btf_mark_victim, struct task_struct *task)
+{
+	take_victim(task, 0, true);
 	return 0;
 }
 
-/* After its memory is gone, for every thread. */
-SEC("raw_tp/sched_process_exit")
-int process_exit(struct bpf_raw_tracepoint_args *ctx)
+/* Before 6.9 (and stable kernels of that time) it is a pid, since then the task. */
+SEC("raw_tp/mark_victim")
+int raw_mark_victim(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *task = (void *)ctx->args[0];
+	__u64 arg = ctx->args[0];
+
+	take_victim(arg >> 32 ? (struct task_struct *)arg : NULL, (__u32)arg, false);
+	return 0;
+}
+
+static __always_inline void take_exit(struct task_struct *task, const bool typed)
+{
 	struct tbtf_control *ctl = get_control();
 	struct tbtf_record *rec;
 	struct victim *victim;
@@ -691,28 +745,43 @@ int process_exit(struct bpf_raw_tracepoint_args *ctx)
 	__u32 pid, at;
 
 	/* Every exit on the machine comes here: as a rule no further. */
-	if (!ctl || !ctl->victims || BPF_CORE_READ(task, signal, live.counter))
-		return 0;
-	pid = BPF_CORE_READ(task, tgid);
+	if (!ctl || !ctl->victims ||
+	    (typed ? task->signal->live.counter : BPF_CORE_READ(task, signal, live.counter)))
+		return;
+	pid = typed ? task->tgid : BPF_CORE_READ(task, tgid);
 	at = pid % VICTIMS;
 	victim = bpf_map_lookup_elem(&victims, &at);
 	if (!victim || victim->pid != pid)
-		return 0;
+		return;
 	now = bpf_ktime_get_ns();
 	ns = now - victim->ns;
 	/* Two last threads may both come here. */
 	if (__sync_val_compare_and_swap(&victim->pid, pid, 0) != pid)
-		return 0;
+		return;
 	__sync_fetch_and_add(&ctl->victims, -1);
 	add(get_totals(), TBTF_COUNTER_oom_victims_gone, 1);
 	put(get_totals(), TBTF_HIST_victim_gone, bucket_of(ns), ns);
 	rec = begin_record(ctl, now, &seq);
 	if (!rec)
-		return 0;
+		return;
 	begin_event(&rec->event, TBTF_RECORD_GONE);
 	rec->event.ns = ns;
-	fill_task(&rec->event, task);
+	fill_task(&rec->event, task, typed);
 	rec->event.task.cgroup = bpf_get_current_cgroup_id();
 	end_record(rec, seq);
+}
+
+/* After its memory is gone, for every thread. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(btf_process_exit, struct task_struct *task)
+{
+	take_exit(task, true);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int raw_process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	take_exit((struct task_struct *)ctx->args[0], false);
 	return 0;
 }
