@@ -413,8 +413,10 @@ static void record(struct tbtf_episode *ep, const struct oom_control *oc,
 	}
 	rcu_read_unlock();
 
+	/* The clock is read for a cgroup only. */
 	tbtf_futile_note_kill(ep, in_cgroup, victim->group_leader->start_boottime,
-			      ktime_get_boottime_ns(), choice->victim_size.worth, avail);
+			      in_cgroup ? ktime_get_boottime_ns() : 0,
+			      choice->victim_size.worth, avail);
 	ep->freed_kb += worth_kb;
 	memcpy(ep->victims[(ep->kills - 1) % TBTF_VICTIMS_TOLD], victim->comm, TASK_COMM_LEN - 1);
 	ep->looks = 0;
@@ -654,12 +656,12 @@ static bool decided_just_now(const struct tbtf_episode *ep, const struct oom_con
  */
 bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 {
-	u64 began = tbtf_told_ns(round_end);
 	struct tbtf_episode *ep = NULL;
+	const nodemask_t *nodes = NULL;
 	struct task_struct *p = NULL;
 	unsigned long freed = 0;
 	bool ended = false, printed;
-	u64 key;
+	u64 key, began = 0;
 
 	if (!tbtf_knob(enabled) || READ_ONCE(tbtf_stopping) || tbtf_knob(dry_run) || is_sysrq(oc))
 		return false;
@@ -681,6 +683,7 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	if (time_before(jiffies, last_decided + msecs_to_jiffies(tbtf_knob(nap_ms))))
 		ep = enter(oc, false);
 	if (ep) {
+		began = tbtf_told_ns(round_end);
 		if (decided_just_now(ep, oc)) {
 			ep->rounds++;
 			ep->round_began = began;
@@ -696,8 +699,13 @@ bool tbtf_episode_front(struct oom_control *oc, bool *ret_progress)
 	if (oc->memcg)
 		return false;
 
-	if (tbtf_judge_anyone(current, scope_of(oc, &key) == TBTF_SCOPE_CONSTRAINED ?
-			       oc->nodemask : NULL, &p) || !p)
+	if (scope_of(oc, &key) == TBTF_SCOPE_CONSTRAINED)
+		nodes = oc->nodemask;
+	/* As a rule there is somebody, and no round of ours: its clock is not read yet. */
+	if (tbtf_judge_at_hand(current, nodes))
+		return false;
+	began = tbtf_told_ns(round_end);
+	if (tbtf_judge_anyone(current, nodes, &p) || !p)
 		return false;
 	tbtf_stat_inc(unkillable);
 	/* A balloon or a driver may have some yet: the kernel would ask before it panics. */

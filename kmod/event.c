@@ -40,13 +40,12 @@ static u64 cgroup_of(struct task_struct *task)
  */
 void tbtf_event_who(struct tbtf_event_who *who, struct task_struct *task, u64 kb)
 {
-	*who = (struct tbtf_event_who) {
-		.start = task->group_leader->start_boottime,
-		.cgroup = cgroup_of(task),
-		.size_kb = kb,
-		.pid = task_tgid_nr(task),
-		.adj = task->signal->oom_score_adj,
-	};
+	/* One by one: a literal would be zeroed first, up to three times an event. */
+	who->start = task->group_leader->start_boottime;
+	who->cgroup = cgroup_of(task);
+	who->size_kb = kb;
+	who->pid = task_tgid_nr(task);
+	who->adj = task->signal->oom_score_adj;
 	/* As the kernel's own tracepoints do: a name that changes meanwhile is no matter. */
 	memcpy(who->comm, task->comm, sizeof(who->comm));
 }
@@ -168,8 +167,13 @@ void tbtf_tell_episode_end(const struct tbtf_episode *ep)
 void tbtf_tell_sacrifice(const struct tbtf_episode *ep, const struct oom_control *oc,
 			 const struct tbtf_choice *choice, bool dry)
 {
-	struct tbtf_event e = EVENT(TBTF_EVENT_SACRIFICE);
+	struct tbtf_event e;
 
+	/* It is told in most rounds: all three of them are filled, so they are not zeroed. */
+	memset(&e, 0, offsetof(struct tbtf_event, task));
+	e.version = TBTF_EVENT_VERSION;
+	e.size = sizeof(e);
+	e.kind = TBTF_EVENT_SACRIFICE;
 	fill(&e, ep, oc);
 	tbtf_event_who(&e.task, choice->victim, pages_to_kb(choice->victim_size.size));
 	e.worth_kb = pages_to_kb(choice->victim_size.worth);

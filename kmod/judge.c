@@ -589,6 +589,37 @@ static void look_at(struct task_struct *p, struct tbtf_choice *choice, struct an
 		tbtf_with_mm(p, anyone_locked, anyone);
 }
 
+/* O: whom the last walk has found, behind all the threads of the kernel */
+static pid_t last_found;
+
+/**
+ * tbtf_judge_at_hand() - is there somebody whom the kernel could kill?
+ * @cpuset_of: whose nodes are out of memory
+ * @nodemask: of a mempolicy OOM, or NULL
+ *
+ * Two are looked at, of whom as a rule one is: who allocates, and whom
+ * tbtf_judge_anyone() has found before.
+ *
+ * Context: under oom_lock; takes task_lock.
+ * Return: true if there is; false says nothing.
+ */
+bool tbtf_judge_at_hand(struct task_struct *cpuset_of, const nodemask_t *nodemask)
+{
+	struct tbtf_choice choice = { .cpuset_of = cpuset_of, .nodemask = nodemask };
+	struct anyone anyone = { };
+	struct task_struct *p;
+
+	rcu_read_lock();
+	look_at(cpuset_of, &choice, &anyone);
+	if (!anyone.found) {
+		p = pid_task(find_pid_ns(last_found, &init_pid_ns), PIDTYPE_TGID);
+		if (p)
+			look_at(p, &choice, &anyone);
+	}
+	rcu_read_unlock();
+	return anyone.found;
+}
+
 /**
  * tbtf_judge_anyone() - would the kernel find anyone to kill?
  * @cpuset_of: whose nodes are out of memory
@@ -606,28 +637,16 @@ bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask
 		       struct task_struct **ret_protected)
 {
 	struct tbtf_choice choice = { .cpuset_of = cpuset_of, .nodemask = nodemask };
-	/* O: whom the last walk has found, behind all the threads of the kernel */
-	static pid_t last_found;
 	struct anyone anyone = { };
 	struct task_struct *p;
 
 	*ret_protected = NULL;
 	rcu_read_lock();
-	/* As a rule the answer is at hand: whoever allocates is killable himself. */
-	look_at(cpuset_of, &choice, &anyone);
-	if (!anyone.found) {
-		p = pid_task(find_pid_ns(last_found, &init_pid_ns), PIDTYPE_TGID);
-		if (p)
-			look_at(p, &choice, &anyone);
-	}
-	if (!anyone.found) {
-		anyone.largest = NULL;
-		for_each_process(p) {
-			look_at(p, &choice, &anyone);
-			if (anyone.found) {
-				last_found = p->tgid;
-				break;
-			}
+	for_each_process(p) {
+		look_at(p, &choice, &anyone);
+		if (anyone.found) {
+			last_found = p->tgid;
+			break;
 		}
 	}
 	if (!anyone.found && anyone.largest)

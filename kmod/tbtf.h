@@ -197,6 +197,7 @@ bool tbtf_judge_dying(struct task_struct *task);
 bool tbtf_judge_protected(struct task_struct *task);
 bool tbtf_judge_shielded(struct task_struct *task);
 bool tbtf_judge_in_flight(struct task_struct *cpuset_of);
+bool tbtf_judge_at_hand(struct task_struct *cpuset_of, const nodemask_t *nodemask);
 bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask,
 		       struct task_struct **ret_protected);
 
