@@ -54,6 +54,7 @@ build()
 	build_unit >> "$tmp/build" 2>&1 &&
 	build_tbtfd nbd_client nbd-client tls-kernel tls stream >> "$tmp/build" 2>&1 &&
 	build_tbtfd extent extent swap conf >> "$tmp/build" 2>&1 &&
+	build_tbtfd limit limit >> "$tmp/build" 2>&1 &&
 	build_tbtfd price price extent conf >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
@@ -129,6 +130,7 @@ echo "TAP version 13"
 		part "lend without sanitizers" env OUT="$OUT/plain" selftests/host/lend.sh
 		part unit_peer "$OUT/unit_peer"
 		part unit_extent "$OUT/unit_extent"
+		part unit_limit "$OUT/unit_limit"
 		part unit_price "$OUT/unit_price"
 		part unit_nbd_client "$OUT/unit_nbd_client"
 		part metrics selftests/host/metrics.sh

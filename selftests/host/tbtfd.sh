@@ -132,9 +132,12 @@ refused "no mint" ":2: mints = : one or more of: zram, file, limit, hotplug" "[p
 refused "an unknown mint" ":2: mints has 'gold': one or more of: zram" "[print]" "mints = zram gold"
 refused "a mint twice" ":2: mints has 'zram' twice" "[print]" "mints = zram file zram"
 refused "a file's name from here" ":2: file = swap: a file's full name" "[print]" "file = swap"
-for word in limit hotplug; do
-	only borrow "the mint $word" "'$word' is not written yet" "[print]" "mints = zram $word"
-done
+only borrow "the mint hotplug" "'hotplug' is not written yet" "[print]" "mints = zram hotplug"
+only borrow "a limit without an end" "'limit' needs limit_max_kb" "[print]" "mints = limit"
+only borrow "an end without a limit" "'limit' needs limit_max_kb" "[print]" "mints = zram" "limit_max_kb = 65536"
+conf "[print]" "mints = limit" "limit_max_kb = 65536"
+expect "tbtfd: borrow: the mint limit" 0 'would print with memory.max of a cgroup at its limit, up to 65536 kB' \
+	"$TBTFD" borrow --config "$file" --dry-run
 only borrow "a file without a size" "'file' needs file, its name, and file_kb" "[print]" "mints = file" "file = /swap"
 only borrow "a size without a file" "'file' needs file, its name, and file_kb" "[print]" "mints = file" "file_kb = 65536"
 only borrow "a file and no mint for it" "mints has no 'file': which is it" "${own[@]}" "file = /swap"

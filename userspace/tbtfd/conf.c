@@ -88,6 +88,7 @@ static const struct key keys[] = {
 	{ "print", "zram_kb", NUMBER, AT(print.zram_kb), 4096, 64 * TIB_KB, "KiB", NULL },
 	{ "print", "zram_priority", NUMBER, AT(print.zram_priority), 1, 32767, "", NULL },
 	{ "print", "file", PATH, AT(print.file), 0, 0, NULL, NULL },
+	{ "print", "limit_max_kb", NUMBER, AT(print.limit_max_kb), 4096, 64 * TIB_KB, "KiB", NULL },
 	{ "print", "file_kb", NUMBER, AT(print.file_kb), 4096, 16 * TIB_KB, "KiB", NULL },
 	{ "exhausted", "watchdog", PATH, AT(exhausted.watchdog), 0, 0, NULL, NULL },
 	{ "exhausted", "watchdog_timeout_s", NUMBER, AT(exhausted.watchdog_timeout_s), 2, 3600, "seconds", NULL },
@@ -568,12 +569,12 @@ static int check_print(const struct tbtf_conf *conf, struct tbtf_conf_error *err
 {
 	bool file = prints(conf, TBTF_MINT_FILE);
 
-	for (int kind = TBTF_MINT_LIMIT; kind <= TBTF_MINT_HOTPLUG; kind++) {
-		if (!prints(conf, kind))
-			continue;
-		(void)wrong(error, "[print] mints: '%s' is not written yet", mint_words[kind]);
+	if (prints(conf, TBTF_MINT_HOTPLUG)) {
+		(void)wrong(error, "[print] mints: 'hotplug' is not written yet");
 		return -EOPNOTSUPP;
 	}
+	if (prints(conf, TBTF_MINT_LIMIT) != !!conf->print.limit_max_kb)
+		return wrong(error, "[print] mints: 'limit' needs limit_max_kb, above which no memory.max is raised, and nothing else does");
 	if (file && (!*conf->print.file || !conf->print.file_kb))
 		return wrong(error, "[print] mints: 'file' needs file, its name, and file_kb, its size");
 	if (!file && (*conf->print.file || conf->print.file_kb))

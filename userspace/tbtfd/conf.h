@@ -114,6 +114,7 @@ struct tbtf_conf {
 		uint64_t zram_priority;	/* above borrow.priority */
 		char file[256];		/* the swap file; needed for its mint */
 		uint64_t file_kb;	/* its size; likewise */
+		uint64_t limit_max_kb;	/* no memory.max is raised above it; likewise */
 	} print;
 
 	struct {

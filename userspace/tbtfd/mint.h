@@ -137,5 +137,6 @@ int tbtf_mint_swapoff(struct tbtf_mint *mint, const char *device);
 
 extern const struct tbtf_mint_ops tbtf_mint_zram;
 extern const struct tbtf_mint_ops tbtf_mint_file;
+extern const struct tbtf_mint_ops tbtf_mint_limit;
 
 #endif /* _TBTFD_MINT_H */

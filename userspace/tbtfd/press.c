@@ -36,6 +36,7 @@
 static const struct tbtf_mint_ops * const kinds[TBTF_MINTS] = {
 	[TBTF_MINT_ZRAM] = &tbtf_mint_zram,
 	[TBTF_MINT_FILE] = &tbtf_mint_file,
+	[TBTF_MINT_LIMIT] = &tbtf_mint_limit,
 };
 
 /* A request that is not answered yet. */
