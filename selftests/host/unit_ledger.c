@@ -217,11 +217,27 @@ static void test_call_back(void)
 	is("call back: once", called(50), 0);
 }
 
+static void test_resume(void)
+{
+	struct tbtf_lease *lease;
+
+	fresh();
+	for (uint64_t number = 5; number >= 3; number--)
+		result(tbtf_ledger_resume(&ledger, number, 1000), "resume: lease %d", (int)number);
+	result(!tbtf_ledger_resume(&ledger, 4, 1000), "resume: none twice");
+	is("resume: they are there", ledger.leases, 3);
+	result(ledger.lease[0].number == 3 && ledger.lease[2].number == 5, "resume: the oldest first");
+	is("resume: with all their time", ledger.lease[0].expires, 1600);
+	lease = tbtf_ledger_resume(&ledger, 99, 1000);
+	result(lease && ledger.next == 100, "resume: no number is used again");
+}
+
 int main(void)
 {
 	test_offer();
 	test_judge();
 	test_leases();
 	test_call_back();
+	test_resume();
 	return !!failed;
 }

@@ -261,6 +261,35 @@ struct tbtf_lease *tbtf_ledger_add(struct tbtf_ledger *ledger, size_t borrower,
 }
 
 /**
+ * tbtf_ledger_resume() - write down a lease that is older than this ledger
+ * @ledger: the ledger
+ * @number: of the lease
+ * @now: the time
+ *
+ * Its borrower has as much time to come back as if it were new.
+ *
+ * Return: the lease, of which only its number and its time are known, at its place by
+ * age; NULL: there are as many as there can be, or this one twice.
+ */
+struct tbtf_lease *tbtf_ledger_resume(struct tbtf_ledger *ledger, uint64_t number, uint64_t now)
+{
+	struct tbtf_lease *lease = ledger->lease, *end = lease + ledger->leases;
+
+	while (lease < end && lease->number < number)
+		lease++;
+	if (ledger->leases == TBTF_LEASES_MAX || (lease < end && lease->number == number))
+		return NULL;
+	memmove(lease + 1, lease, (end - lease) * sizeof(*lease));
+	memset(lease, 0, sizeof(*lease));
+	ledger->leases++;
+	lease->number = number;
+	lease->expires = now + ledger->conf->lend.lease_s;
+	if (ledger->next <= number)
+		ledger->next = number + 1;
+	return lease;
+}
+
+/**
  * tbtf_ledger_find() - look a lease up
  * @ledger: the ledger
  * @borrower: whose it has to be

@@ -92,6 +92,7 @@ enum tbtf_peer_error tbtf_ledger_judge(const struct tbtf_ledger *ledger,
 				       char why[TBTF_PEER_MESSAGE]);
 struct tbtf_lease *tbtf_ledger_add(struct tbtf_ledger *ledger, size_t borrower,
 				   const struct tbtf_peer_request *request, uint64_t now);
+struct tbtf_lease *tbtf_ledger_resume(struct tbtf_ledger *ledger, uint64_t number, uint64_t now);
 struct tbtf_lease *tbtf_ledger_find(struct tbtf_ledger *ledger, size_t borrower, uint64_t number);
 void tbtf_ledger_remove(struct tbtf_ledger *ledger, struct tbtf_lease *lease);
 uint64_t tbtf_ledger_renew(const struct tbtf_ledger *ledger, struct tbtf_lease *lease, uint64_t now);

@@ -327,6 +327,8 @@ static void finish_lease(struct tbtf_lend_client *client, struct tbtf_lease *lea
 		refuse(client, &reply, TBTF_PEER_NO_MEMORY, why);
 		tbtf_lend_end(lender, lease, why);
 	} else {
+		/* From the moment on in which its borrower may use it. */
+		tbtf_keep_add(lender, lease);
 		reply.lease.lease = lease->number;
 		memcpy(reply.lease.export, lease->export, sizeof(reply.lease.export));
 		reply.lease.kb = lease->kb;

@@ -85,6 +85,7 @@ void tbtf_lend_end(struct tbtf_lender *lender, struct tbtf_lease *lease, const c
 	tbtf_notice("%s: lease %" PRIu64 " has ended: %s; %" PRIu64 " of %" PRIu64 " KiB were in use",
 		    lender->conf->peer[lease->borrower].name, lease->number, why,
 		    tbtf_store_held(lease->store) >> 10, lease->kb);
+	tbtf_keep_remove(lease);
 	tbtf_nbd_server_remove(&lender->nbd, lease->export);
 	tbtf_store_end(lease->store);
 	tbtf_store_put(lease->store);
@@ -186,6 +187,17 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+/* It is to be started again: nobody needs to move, if somebody keeps the memory. */
+static int on_restart(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct tbtf_lender *lender = data;
+
+	if (!tbtf_keep_works() && lender->ledger.leases)
+		return on_signal(source, info, data);
+	lender->leaving = true;
+	return sd_event_exit(lender->event, EXIT_OK);
+}
+
 static int on_control(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -270,6 +282,7 @@ static int set_up_loop(struct tbtf_lender *lender)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	err = sd_event_new(&lender->event);
@@ -277,6 +290,8 @@ static int set_up_loop(struct tbtf_lender *lender)
 		err = sd_event_add_signal(lender->event, NULL, SIGTERM, on_signal, lender);
 	if (err >= 0)
 		err = sd_event_add_signal(lender->event, NULL, SIGINT, on_signal, lender);
+	if (err >= 0)
+		err = sd_event_add_signal(lender->event, NULL, SIGHUP, on_restart, lender);
 	if (err >= 0)
 		err = sd_event_add_time_relative(lender->event, NULL, CLOCK_MONOTONIC, SECOND,
 						 SECOND / 10, on_tick, lender);
@@ -312,8 +327,10 @@ static int set_up(struct tbtf_lender *lender, const struct tbtf_conf *conf)
 		return EXIT_BAD_CONFIG;
 	}
 	err = tbtf_nbd_server_setup(&lender->nbd, conf, lender->tls);
-	if (err < 0 || set_up_loop(lender) < 0 ||
-	    listen_at(lender, conf->lend.nbd_port, on_nbd) < 0 ||
+	if (err < 0 || set_up_loop(lender) < 0)
+		return EXIT_FAILED;
+	tbtf_keep_find(lender);
+	if (listen_at(lender, conf->lend.nbd_port, on_nbd) < 0 ||
 	    listen_at(lender, control_port(conf), on_control) < 0)
 		return EXIT_FAILED;
 	return EXIT_OK;
@@ -325,7 +342,9 @@ static void tear_down(struct tbtf_lender *lender)
 
 	tbtf_lend_close(lender);
 	tbtf_nbd_server_stop(&lender->nbd);
-	while (ledger->leases) {
+	if (lender->leaving)
+		tbtf_notice("%u leases stay with the service manager", ledger->leases);
+	while (ledger->leases && !lender->leaving) {
 		tbtf_warning("%s: what lease %" PRIu64 " holds is lost",
 			     lender->conf->peer[ledger->lease[0].borrower].name, ledger->lease[0].number);
 		tbtf_lend_end(lender, &ledger->lease[0], "this lender was stopped");

@@ -28,6 +28,7 @@ struct tbtf_lend_client;
  * @tls: NULL: encryption = none
  * @clients: control connections
  * @client_count: how many
+ * @leaving: it ends, and its leases stay with the service manager
  * @told_kb: the offer that was last told to all
  */
 struct tbtf_lender {
@@ -39,6 +40,7 @@ struct tbtf_lender {
 	struct tbtf_tls *tls;
 	struct tbtf_lend_client *clients;
 	unsigned int client_count;
+	bool leaving;
 	uint64_t told_kb;
 };
 
@@ -55,5 +57,11 @@ void tbtf_lend_tick(struct tbtf_lender *lender);
 void tbtf_lend_tell_revoked(struct tbtf_lender *lender, const struct tbtf_lease *lease);
 void tbtf_lend_tell_offer(struct tbtf_lender *lender);
 void tbtf_lend_close(struct tbtf_lender *lender);
+
+/* keep.c */
+void tbtf_keep_find(struct tbtf_lender *lender);
+void tbtf_keep_add(const struct tbtf_lender *lender, const struct tbtf_lease *lease);
+void tbtf_keep_remove(const struct tbtf_lease *lease);
+bool tbtf_keep_works(void);
 
 #endif /* _TBTFD_LEND_H */

@@ -7,8 +7,10 @@
  * A store is a memfd. It is anonymous memory as any other, and may be swapped, but
  * it has what a mapping of /dev/zero lacks: fstat(2) says at once how much of it
  * there is, swapped or not; a hole is punched for certain, also in a huge page; and
- * its file descriptor can outlive the process. What it lacks is the page of zeroes
- * for reading where nothing was written, so @written says where that is.
+ * its file descriptor can outlive the process (keep.c). What it lacks is the page of
+ * zeroes for reading where nothing was written, so @written says where that is. Behind
+ * the data the same memfd has these bits and a note of its owner's, so that it is all
+ * there is to a lease, at any moment, also the one in which the process is killed.
  *
  * Nobody gets what was another's: each lease has a memfd of its own, new and empty.
  *
@@ -33,9 +35,29 @@
 
 #define WORD_PAGES	64U
 
-static size_t words(uint64_t size)
+#define MAGIC		"tbtf store 1"
+
+/* The last page of the memfd. */
+struct last_page {
+	char magic[16];
+	uint64_t size;
+	uint64_t reserved;
+	char note[TBTF_STORE_NOTE];
+};
+
+_Static_assert(sizeof(struct last_page) == TBTF_STORE_PAGE, "it is a page");
+
+static uint64_t pages(uint64_t bytes)
 {
-	return (size / TBTF_STORE_PAGE + WORD_PAGES - 1) / WORD_PAGES;
+	return (bytes + TBTF_STORE_PAGE - 1) / TBTF_STORE_PAGE * TBTF_STORE_PAGE;
+}
+
+/* The bits, in whole words, and the last page. */
+static uint64_t tail_size(uint64_t size)
+{
+	uint64_t words = (size / TBTF_STORE_PAGE + WORD_PAGES - 1) / WORD_PAGES;
+
+	return pages(words * sizeof(uint64_t)) + TBTF_STORE_PAGE;
 }
 
 /*
@@ -59,46 +81,91 @@ fail:
 	return -errno;
 }
 
+static struct last_page *last_page(const struct tbtf_store *store)
+{
+	return (void *)(store->tail + store->tail_size - TBTF_STORE_PAGE);
+}
+
+/* Maps what is in @fd, which is as long as it has to be. */
+static int open_store(struct tbtf_store **ret, int fd, uint64_t size)
+{
+	struct tbtf_store *store = calloc(1, sizeof(*store));
+	int err;
+
+	if (!store)
+		return -ENOMEM;
+	store->size = size;
+	store->fd = fd;
+	store->tail_size = tail_size(size);
+	atomic_init(&store->refs, 1);
+	store->tail = mmap(NULL, store->tail_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, size);
+	if (store->tail == MAP_FAILED) {
+		err = -errno;
+		goto free_store;
+	}
+	(void)madvise(store->tail, store->tail_size, MADV_DONTDUMP);
+	store->written = (void *)store->tail;
+	store->note = last_page(store)->note;
+	err = map(store);
+	if (err < 0)
+		goto unmap_tail;
+	*ret = store;
+	return 0;
+
+unmap_tail:
+	(void)munmap(store->tail, store->tail_size);
+free_store:
+	free(store);
+	return err;
+}
+
 /**
  * tbtf_store_new - a store that holds nothing yet, and no memory
  * @ret: the store, with one reference
  * @size: bytes, a multiple of TBTF_STORE_PAGE, not 0
  *
- * Return: 0, or -ENOMEM, -EMFILE, -EAGAIN... of memfd_create(2), mmap(2), munlock(2).
+ * Return: 0, or -ENOMEM, -EMFILE, -EAGAIN... of memfd_create(2), fallocate(2), mmap(2),
+ * munlock(2).
  */
 int tbtf_store_new(struct tbtf_store **ret, uint64_t size)
 {
-	struct tbtf_store *store;
-	int err;
+	int fd = memfd_create("tbtf-lent", MFD_CLOEXEC), err = 0;
 
-	store = calloc(1, sizeof(*store));
-	if (!store)
-		return -ENOMEM;
-	store->size = size;
-	atomic_init(&store->refs, 1);
-	store->written = calloc(words(size), sizeof(*store->written));
-	if (!store->written) {
-		err = -ENOMEM;
-		goto free_store;
-	}
-	store->fd = memfd_create("tbtf-lent", MFD_CLOEXEC);
-	if (store->fd < 0) {
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, size + tail_size(size)) < 0 || fallocate(fd, 0, size, tail_size(size)) < 0)
 		err = -errno;
-		goto free_written;
+	if (!err)
+		err = open_store(ret, fd, size);
+	if (err < 0) {
+		(void)close(fd);
+		return err;
 	}
-	err = ftruncate(store->fd, size) < 0 ? -errno : map(store);
-	if (err < 0)
-		goto close_fd;
-	*ret = store;
+	memcpy(last_page(*ret)->magic, MAGIC, sizeof(MAGIC));
+	last_page(*ret)->size = size;
 	return 0;
+}
 
-close_fd:
-	(void)close(store->fd);
-free_written:
-	free(store->written);
-free_store:
-	free(store);
-	return err;
+/**
+ * tbtf_store_again - a store of an earlier life
+ * @ret: the store, with one reference: as it was, and with its note
+ * @fd: its memfd; the store's from now on, if this succeeds
+ *
+ * Return: 0, or -EINVAL: it is none; or as tbtf_store_new().
+ */
+int tbtf_store_again(struct tbtf_store **ret, int fd)
+{
+	struct last_page last;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(last) ||
+	    pread(fd, &last, sizeof(last), st.st_size - sizeof(last)) != sizeof(last) ||
+	    memcmp(last.magic, MAGIC, sizeof(MAGIC)) || !last.size || last.size % TBTF_STORE_PAGE ||
+	    last.size > (uint64_t)st.st_size || last.size + tail_size(last.size) != (uint64_t)st.st_size)
+		return -EINVAL;
+	return open_store(ret, fd, last.size);
 }
 
 /**
@@ -122,8 +189,8 @@ void tbtf_store_put(struct tbtf_store *store)
 	if (!store || atomic_fetch_sub(&store->refs, 1) != 1)
 		return;
 	(void)munmap(store->base, store->size);
+	(void)munmap(store->tail, store->tail_size);
 	(void)close(store->fd);
-	free(store->written);
 	free(store);
 }
 
@@ -176,8 +243,9 @@ int tbtf_store_prepay(struct tbtf_store *store, uint64_t from, uint64_t to)
 uint64_t tbtf_store_held(const struct tbtf_store *store)
 {
 	struct stat st;
+	uint64_t bytes = fstat(store->fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 
-	return fstat(store->fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+	return bytes > store->tail_size ? bytes - store->tail_size : 0;
 }
 
 /* The bits of pages [@page, @end) that are in the word of @page. */
