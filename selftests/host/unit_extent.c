@@ -192,6 +192,18 @@ static void test_fits(void)
 	is("fits: a page does not", tbtf_extent_fits(4, &room, TBTF_SPARE_LITTLE), false);
 }
 
+static void test_worth(void)
+{
+	struct tbtf_extent extent = { .failed_kb = 0 };
+
+	result(tbtf_extent_worth(&extent, 1000), "worth: none has failed");
+	extent.failed_kb = 800;
+	result(!tbtf_extent_worth(&extent, 800), "worth: not as it was when one did");
+	result(!tbtf_extent_worth(&extent, 701), "worth: nor with a little less");
+	result(tbtf_extent_worth(&extent, 700), "worth: with an eighth less");
+	result(tbtf_extent_worth(&extent, 0), "worth: nothing always comes back");
+}
+
 static void test_min_free(void)
 {
 	is("min_free: 64 MiB at least", tbtf_extent_min_free(GIB, 0), 64 * MIB);
@@ -272,6 +284,7 @@ int main(void)
 	test_sum();
 	test_emptiest();
 	test_fits();
+	test_worth();
 	test_min_free();
 	test_backend();
 	test_header();

@@ -44,6 +44,10 @@
 #define LOW_PRESSURE	100
 /* After a swapoff that failed. */
 #define RETRY_MS	30000
+/* After a request for which there was nothing: as long as who asked may live on. */
+#define SHORT_MS	30000
+/* What the module takes for a grant at least. */
+#define GRANT_MIN_KB	4096
 #define SWAPS_MAX	40
 
 /* A request that waits for an extent. */
@@ -65,7 +69,13 @@ static struct {
 	pid_t pid;
 	int slot;
 	int64_t since_ms;
+	bool ended;		/* by us, for a request */
 } leaving = { .slot = -1 };
+
+/* Room in the swap that was leaving, until a request came. */
+static uint64_t reopened_kb;
+/* When a request was last seen for which there was nothing. */
+static int64_t short_ms = -SHORT_MS;
 
 static int64_t now_us(void)
 {
@@ -168,6 +178,17 @@ static bool serve(const struct tbtf_request *request, int64_t arrived_us)
 			    (uint64_t)request->wanted_kb, borrower.last_us);
 		return true;
 	}
+	if (reopened_kb >= GRANT_MIN_KB) {
+		answer(request, TBTF_ANSWER_GRANTED, reopened_kb);
+		borrower.granted++;
+		tbtf_notice("episode %" PRIu64 ": %" PRIu64 " kB of room for %d (%s), in swap that was to be given back",
+			    (uint64_t)request->episode, reopened_kb, request->pid, request->comm);
+		reopened_kb = 0;
+		return true;
+	}
+	short_ms = now_ms();
+	if (leaving.slot >= 0 && leaving.ended)
+		return false;
 	if (borrower.line.settled == borrower.line.asked || stopping) {
 		answer(request, TBTF_ANSWER_REFUSED, 0);
 		borrower.refused++;
@@ -193,11 +214,24 @@ static void serve_pending(void)
 	}
 }
 
+/*
+ * A swapoff takes room away from who asks for some, and drives pages into a memory that
+ * is full. To kill the child is to end it: the kernel opens the swap again at once.
+ */
+static void end_leaving(void)
+{
+	if (leaving.slot < 0 || leaving.ended || slot(leaving.slot)->lost)
+		return;
+	leaving.ended = true;
+	(void)kill(leaving.pid, SIGKILL);
+}
+
 static void receive(const struct tbtf_request *request)
 {
 	int64_t arrived_us = now_us();
 
 	borrower.requests++;
+	end_leaving();
 	/* What others said before this was asked may be old. */
 	if (serve(request, arrived_us))
 		return;
@@ -235,6 +269,8 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *da
 
 /* -- Giving back --------------------------------------------------------------- */
 
+static void read_swaps(void);
+
 static void left(int i, int status)
 {
 	struct tbtf_extent *extent = slot(i);
@@ -243,17 +279,25 @@ static void left(int i, int status)
 		tbtf_notice("%s of %s is swap no more: %" PRIu64 " kB came back in %" PRId64 " ms", slot(i)->device, peer(i),
 			    borrower.used_kb[i], now_ms() - leaving.since_ms);
 		borrower.used_kb[i] = 0;
+		extent->failed_kb = 0;
 		tbtf_extent_set(extent, TBTF_EXTENT_WASH);
 		tbtf_line_kick(borrower.line.to_lenders);
 		return;
 	}
-	if (WIFSIGNALED(status))
+	if (leaving.ended)
+		tbtf_notice("%s of %s stays swap: memory is asked for", slot(i)->device, peer(i));
+	else if (WIFSIGNALED(status))
 		tbtf_warning("%s of %s stays swap: the swapoff was killed (signal %d)", slot(i)->device, peer(i),
 			     WTERMSIG(status));
 	else
 		tbtf_warning("%s of %s stays swap: %s", slot(i)->device, peer(i), strerror(WEXITSTATUS(status)));
 	extent->retry_ms = now_ms() + RETRY_MS;
 	tbtf_extent_set(extent, TBTF_EXTENT_ATTACHED);
+	/* Some of its pages came back before it failed. */
+	read_swaps();
+	extent->failed_kb = borrower.used_kb[i];
+	if (leaving.ended && extent->kb > borrower.used_kb[i])
+		reopened_kb = extent->kb - borrower.used_kb[i];
 }
 
 static void look(void);
@@ -270,6 +314,8 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
 	else
 		status = info->si_status & 0x7f;
 	left(i, status);
+	serve_pending();
+	reopened_kb = 0;
 	look();
 	return 0;
 }
@@ -281,6 +327,7 @@ static void leave(int i, const char *why)
 	tbtf_info("%s of %s, %" PRIu64 " kB in use, is to be swap no more: %s", slot(i)->device, peer(i),
 		  borrower.used_kb[i], why);
 	leaving.since_ms = now_ms();
+	leaving.ended = false;
 	leaving.pid = tbtf_swap_off(slot(i)->device);
 	if (leaving.pid < 0) {
 		tbtf_warning("cannot fork for a swapoff: %s", strerror(-leaving.pid));
@@ -294,6 +341,30 @@ static void leave(int i, const char *why)
 		tbtf_err("cannot wait for a child: %s", strerror(-err));
 		(void)sd_event_exit(event, EXIT_FAILED);
 	}
+}
+
+/* Nobody waits for memory, or has lately gone without. */
+static bool calm(void)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		if (pending[i].used)
+			return false;
+	return now_ms() - short_ms >= SHORT_MS;
+}
+
+/* Another extent is ready: what had to stay for want of room need not wait any longer. */
+static void try_again(void)
+{
+	static unsigned int before;
+	unsigned int n = 0;
+
+	for (int i = 0; i < TBTF_EXTENTS; i++)
+		n += tbtf_extent_state(slot(i)) == TBTF_EXTENT_READY && !slot(i)->revoked &&
+		     !slot(i)->lost;
+	for (int i = 0; n > before && i < TBTF_EXTENTS; i++)
+		if (slot(i)->revoked)
+			slot(i)->retry_ms = 0;
+	before = n;
 }
 
 /* What has been said of an extent already. */
@@ -347,7 +418,14 @@ static bool make_room(int i, const struct tbtf_room *room)
 {
 	uint64_t used = borrower.used_kb[i];
 
-	if (tbtf_extent_fits(used, room, TBTF_SPARE_LITTLE) || elsewhere_kb(i) >= used)
+	if (elsewhere_kb(i) >= used)
+		return true;
+	/*
+	 * Memory is not all the same: a cgroup may be at its limit, which nobody sees from
+	 * here, but that a swapoff failed for it. Again only when there is less to move.
+	 */
+	if (tbtf_extent_fits(used, room, TBTF_SPARE_LITTLE) && calm() &&
+	    tbtf_extent_worth(slot(i), used))
 		return true;
 	while (elsewhere_kb(i) < used && attach_some(1))
 		;
@@ -371,7 +449,9 @@ static void give_back(const struct tbtf_room *room)
 		leave(i, "tbtfd stops");
 		return;
 	}
-	if (i < 0 || pressure >= LOW_PRESSURE || !tbtf_extent_fits(use[i].used_kb, room, TBTF_SPARE_MUCH)) {
+	if (i < 0 || pressure >= LOW_PRESSURE || !calm() ||
+	    !tbtf_extent_worth(slot(i), use[i].used_kb) ||
+	    !tbtf_extent_fits(use[i].used_kb, room, TBTF_SPARE_MUCH)) {
 		borrower.low_since_ms = 0;
 		return;
 	}
@@ -540,6 +620,7 @@ static void look(void)
 	drop_unwanted();
 	for (i = 0; i < TBTF_EXTENTS; i++)
 		tell_trouble(i);
+	try_again();
 	if (!tbtf_memory_room(&room)) {
 		take_ballast(&room);
 		i = leaving.slot < 0 ? find_unwanted() : -1;

@@ -286,6 +286,18 @@ int tbtf_extent_emptiest(const struct tbtf_use *use, size_t n)
 }
 
 /**
+ * tbtf_extent_worth() - may a swapoff that failed do better now?
+ * @extent: which is swap
+ * @used_kb: what it holds now
+ *
+ * Return: whether none has failed, or an eighth less is in use than when one did.
+ */
+bool tbtf_extent_worth(const struct tbtf_extent *extent, uint64_t used_kb)
+{
+	return !extent->failed_kb || used_kb <= extent->failed_kb - extent->failed_kb / 8;
+}
+
+/**
  * tbtf_extent_fits() - is there room for pages that come back, and some to spare?
  * @used_kb: how much comes back
  * @room: the machine's memory

@@ -99,6 +99,7 @@ struct tbtf_leg {
  * @leased_s: since when; CLOCK_REALTIME
  * @attached_s: since when it is swap; CLOCK_REALTIME
  * @retry_ms: LEAVING failed: not again before; CLOCK_MONOTONIC
+ * @failed_kb: what it held when the last swapoff failed; 0: none has
  * @lease_ms: any: of the leg that lasts longest
  * @revoked: any: a lender wants a leg back, or @broken
  * @broken: any: the mirror takes no more writes, for all its legs have failed at once
@@ -120,6 +121,7 @@ struct tbtf_extent {
 	int64_t leased_s;
 	int64_t attached_s;
 	int64_t retry_ms;
+	uint64_t failed_kb;
 	_Atomic int64_t lease_ms;
 	_Atomic bool revoked;
 	_Atomic bool dead;
@@ -176,6 +178,7 @@ uint64_t tbtf_extent_next(uint64_t credit_kb, uint64_t extent_kb, uint64_t ready
 			  uint64_t offer_kb, unsigned int slots);
 int tbtf_extent_lender(const struct tbtf_offer *offer, size_t n, uint32_t random);
 int tbtf_extent_pick(const struct tbtf_extent *extent, size_t n);
+bool tbtf_extent_worth(const struct tbtf_extent *extent, uint64_t used_kb);
 int tbtf_extent_emptiest(const struct tbtf_use *use, size_t n);
 bool tbtf_extent_fits(uint64_t used_kb, const struct tbtf_room *room, unsigned int share);
 uint64_t tbtf_extent_min_free(uint64_t total_kb, uint64_t said_kb);

@@ -256,6 +256,7 @@ static void forget(struct tbtf_extent *extent)
 	for (size_t i = 0; i < TBTF_LEGS; i++)
 		extent->leg[i].index = -1;
 	extent->retry_ms = 0;
+	extent->failed_kb = 0;
 	extent->percent = -1;
 	(void)tbtf_extent_sum(extent, false);
 	tbtf_extent_set(extent, TBTF_EXTENT_NONE);
