@@ -178,9 +178,11 @@ int main(int argc, char *argv[])
 	p[0] = (struct pollfd){ .fd = notify, .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN };
 	/* So that descriptors from FIRST on are free for the service. */
-	for (int i = 0; i < 2; i++)
-		if ((p[i].fd = fcntl(p[i].fd, F_DUPFD_CLOEXEC, HIGH)) < 0)
+	for (int i = 0; i < 2; i++) {
+		p[i].fd = fcntl(p[i].fd, F_DUPFD_CLOEXEC, HIGH);
+		if (p[i].fd < 0)
 			fail("dup");
+	}
 	notify = p[0].fd;
 	pid = start(argv + 3);
 	for (;;) {
