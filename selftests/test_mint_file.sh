@@ -39,7 +39,7 @@ files()
 	find /var -name '*.swap' | wc -l
 }
 
-plan 32
+plan 33
 
 memory=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
 knob nap_ms 100
@@ -80,8 +80,8 @@ hog_start p -m -k -s 16M -c work
 check "the sample says that zram pays" wait_for 'said "is ready: .* by sample"' 30
 hog_start q -s 4M -c work
 check "P grows beyond memory" hog_do p 60 grow $((memory - 40000)) 1M
-hog_tell q mark 1
-check "another that cannot be compressed grows as well" hog_do q 120 grow 64M 1M
+check "another that cannot be compressed is protected" hog_do q 10 mark 1
+check "and grows as well" hog_do q 120 grow 96M 1M
 is "zram was printed first, then the file" \
 	"$(sed -n 's/.* printed by \([a-z]*\) for .*/\1/p' /tmp/borrow.log | xargs)" "zram file"
 in_range "pages are on the disk" "$(used $FILE)" 1000 98304

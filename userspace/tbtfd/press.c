@@ -102,10 +102,8 @@ static bool is_for(const struct desk *desk, const struct tbtf_request *request)
 {
 	const struct tbtf_mint_ops *ops = desk->mint.ops;
 
-#ifdef TBTF_REQUEST_NO_SWAP
 	if (ops->swap && (request->flags & TBTF_REQUEST_NO_SWAP))
 		return false;
-#endif
 	return !ops->serves || ops->serves(&desk->mint, request);
 }
 
