@@ -122,7 +122,7 @@ hog_kill asleep
 # --- the link is back, and cut again; this time nobody else has pages there
 : > /tmp/borrow.log
 link 1-2 on
-check "with the link back the line is prepared anew" wait_for "grep -q 'credit line: 65536 of' /tmp/borrow.log" 60
+check "with the link back the lender is there" wait_for "grep -q 'two is there, and offers' /tmp/borrow.log" 60
 check "and a process has pages elsewhere" holds last
 link 1-2 off
 hog_tell last verify

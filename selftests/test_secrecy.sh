@@ -103,8 +103,9 @@ check "every byte is as it was" hog_do big 60 verify
 
 resident=$(status_kb "$(daemon 2 lend)" VmRSS 2)
 forget
-check "what is not needed the lender has back at once" on_wait 2 \
-	"[ \$(sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$(daemon 2 lend)/status) -lt $((resident - 8192)) ]" 30
+lender=$(daemon 2 lend)
+check "what is not needed the lender has back at once" \
+	wait_for "[ \$(status_kb $lender VmRSS 2) -lt $((resident - 8192)) ]" 30
 check "the borrower ends" stop 1 borrow 60
 is "no device is left" "$(cat /sys/block/dm-*/size 2> /dev/null)" ""
 
