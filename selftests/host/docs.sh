@@ -20,7 +20,7 @@ options_of_man()
 	awk -v want="$1" '
 		/^\.S[SH]/ { inside = 0 }
 		/^\.SS/ { if (index($0, want)) inside = 1 }
-		inside && /^\.B[IR]? / && /\\-\\-/ && /\\-[a-zA-Z]/' "$man/tbtf.8" |
+		inside && /^\.B[IR]? / && /\\-\\-/ && /\\-[a-zA-Z]/' "$man/tbtf.8" "$man/tbtf-last.8" |
 		grep -oE '\\-\\-[a-z]+' | sed 's/\\//g' | sort -u
 }
 

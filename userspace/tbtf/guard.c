@@ -260,7 +260,7 @@ static bool set_module(bool on)
 	int sysfs, err = 0;
 
 	if (on)
-		err = put_file(MODPROBE_FILE, "# Made by 'tbtf guard': see tbtf(8).\noptions tbtf guard=1\n");
+		err = put_file(MODPROBE_FILE, "# Made by 'tbtf guard': see tbtf-last(8).\noptions tbtf guard=1\n");
 	else if (tbtf_path(path, MODPROBE_FILE) && unlink(path) < 0 && errno != ENOENT)
 		err = -errno;
 	if (err)
