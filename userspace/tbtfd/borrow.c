@@ -796,69 +796,6 @@ static int open_line(const struct tbtf_conf *conf)
 	return tbtf_line_find(line);
 }
 
-/* What has to be true before anything is borrowed. */
-static int prepare(const struct tbtf_conf *conf)
-{
-	struct tbtf_room room;
-	int err;
-
-	if (mkdir(TBTF_RUN_DIR, 0750) && errno != EEXIST) {
-		tbtf_err("cannot make %s: %s", TBTF_RUN_DIR, strerror(errno));
-		return -errno;
-	}
-	err = tbtf_memory_lock();
-	if (!err)
-		err = tbtf_memory_first();
-	if (err)
-		return err;
-	err = tbtf_memory_raise(conf->borrow.min_free_kb);
-	if (err)
-		return err;
-	err = tbtf_memory_room(&room);
-	if (err)
-		return err;
-	borrower.ballast_kb = tbtf_extent_ballast(room.total_kb, room.min_free_kb,
-						  sysconf(_SC_NPROCESSORS_ONLN),
-						  conf->borrow.ballast_kb);
-	err = tbtf_memory_ballast(borrower.ballast_kb);
-	if (err)
-		tbtf_err("cannot take a ballast of %" PRIu64 " kB: %s", borrower.ballast_kb,
-			 strerror(-err));
-	else
-		tbtf_debug("ballast: %" PRIu64 " kB", borrower.ballast_kb);
-	return err;
-}
-
-static int plan(const struct tbtf_conf *conf)
-{
-	uint64_t extent_kb = tbtf_extent_size(conf->borrow.credit_kb, conf->borrow.extent_kb);
-	struct tbtf_room room;
-	uint64_t min_free_kb;
-
-	if (tbtf_memory_room(&room)) {
-		tbtf_err("cannot read /proc/meminfo");
-		return EXIT_FAILED;
-	}
-	min_free_kb = tbtf_extent_min_free(room.total_kb, conf->borrow.min_free_kb);
-	tbtf_info("dry run: would lock itself in memory, with a ballast of %" PRIu64 " kB",
-		  tbtf_extent_ballast(room.total_kb, min_free_kb, sysconf(_SC_NPROCESSORS_ONLN),
-				      conf->borrow.ballast_kb));
-	tbtf_info("dry run: would have vm.min_free_kbytes at %" PRIu64 " or more, which is %" PRIu64,
-		  min_free_kb, room.min_free_kb);
-	if (conf->peers) {
-		tbtf_info("dry run: would keep %" PRIu64 " kB ready, in extents of up to %" PRIu64 " kB, each a swap device of priority %" PRIu64,
-			  conf->borrow.credit_kb, extent_kb, conf->borrow.priority);
-		tbtf_info("dry run: would have %s of each page, which lenders %s read",
-			  conf->borrow.copies > 1 ? "two copies" : "one copy",
-			  conf->borrow.secrecy == TBTF_SECRECY_LENDER ? "cannot" : "can");
-	}
-	for (size_t i = 0; i < conf->peers; i++)
-		tbtf_info("dry run: would ask %s at %s", conf->peer[i].name,
-			  conf->peer[i].address.text);
-	tbtf_press_plan(conf);
-	return EXIT_OK;
-}
-
 /**
  * tbtf_borrow_run() - be the borrower
  * @conf: the configuration, checked
@@ -872,11 +809,11 @@ int tbtf_borrow_run(const struct tbtf_conf *conf, bool dry_run)
 	int code, err;
 
 	if (dry_run)
-		return plan(conf);
+		return tbtf_borrow_plan(conf);
 	code = open_module(conf);
 	if (code)
 		return code;
-	if (prepare(conf) || open_line(conf))
+	if (tbtf_borrow_prepare(conf, &borrower.ballast_kb) || open_line(conf))
 		return EXIT_FAILED;
 	if (open_events() || tbtf_control_open(event, &borrower))
 		return EXIT_FAILED;
