@@ -56,6 +56,7 @@ build()
 	build_tbtfd extent extent swap conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd limit limit >> "$tmp/build" 2>&1 &&
 	build_tbtfd price price extent conf >> "$tmp/build" 2>&1 &&
+	build_tbtfd early early >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
 	build_pure futile futile >> "$tmp/build" 2>&1 &&
 	build_pure request request ladder >> "$tmp/build" 2>&1 &&
@@ -135,6 +136,7 @@ echo "TAP version 13"
 		part unit_extent "$OUT/unit_extent"
 		part unit_limit "$OUT/unit_limit"
 		part unit_price "$OUT/unit_price"
+		part unit_early "$OUT/unit_early"
 		part unit_nbd_client "$OUT/unit_nbd_client"
 		part metrics selftests/host/metrics.sh
 		part docs selftests/host/docs.sh

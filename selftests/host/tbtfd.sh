@@ -150,10 +150,6 @@ only lend "no memory" "has to say memory_kb" "${good[@]:0:10}"
 only lend "more for one than for all" "per_borrower_kb = 131072 is more than memory_kb" \
 	"${good[@]}" "per_borrower_kb = 131072"
 
-# What this version cannot do is refused, never left out in silence.
-only borrow "stealing early" "steal_when = pressure is not written yet" \
-	"${good[@]}" "[borrow]" "steal_when = pressure"
-
 # plan NAME REGEX LINE...: what the borrower would do with this file
 plan()
 {
@@ -167,6 +163,8 @@ plan()
 plan "one lender: one copy" "one copy of each page, which lenders can read" "${good[@]}"
 plan "secrecy by default" "one copy of each page, which lenders cannot read" "${good[@]:0:8}"
 plan "two lenders: two copies" "two copies of each page" "${good[@]:0:4}" "three = 192.0.2.3" "${good[@]:4}"
+plan "stealing early" "would steal when less than [0-9]+ kB are available, and as little swap is free" \
+	"${good[@]}" "[borrow]" "steal_when = pressure"
 plan "two lenders, but one copy is wanted" "one copy of each page" \
 	"${good[@]:0:4}" "three = 192.0.2.3" "${good[@]:4:4}" "copies = 1"
 

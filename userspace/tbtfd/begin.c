@@ -12,6 +12,7 @@
 
 #include "borrow.h"
 #include "daemon.h"
+#include "early.h"
 #include "log.h"
 #include "memory.h"
 #include "press.h"
@@ -82,6 +83,9 @@ int tbtf_borrow_plan(const struct tbtf_conf *conf)
 		tbtf_info("dry run: would have %s of each page, which lenders %s read",
 			  conf->borrow.copies > 1 ? "two copies" : "one copy",
 			  conf->borrow.secrecy == TBTF_SECRECY_LENDER ? "cannot" : "can");
+		if (conf->borrow.steal_when == TBTF_STEAL_PRESSURE)
+			tbtf_info("dry run: would steal when less than %" PRIu64 " kB are available, and as little swap is free",
+				  room.total_kb / TBTF_EARLY_LOW);
 	}
 	for (size_t i = 0; i < conf->peers; i++)
 		tbtf_info("dry run: would ask %s at %s", conf->peer[i].name,

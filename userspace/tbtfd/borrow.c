@@ -30,6 +30,7 @@
 
 #include "borrow.h"
 #include "daemon.h"
+#include "early.h"
 #include "kernel.h"
 #include "log.h"
 #include "memory.h"
@@ -146,6 +147,33 @@ static uint64_t attach_some(uint64_t wanted_kb)
 	}
 	return kb;
 }
+
+/*
+ * One extent before the module asks. The ballast stays: there is memory still, and the
+ * steal that may follow needs it.
+ */
+static bool attach_early(const char *why)
+{
+	int i = stopping ? -1 : tbtf_extent_pick(borrower.line.extent, TBTF_EXTENTS);
+	uint64_t kb = i < 0 ? 0 : attach(i);
+
+	if (kb) {
+		tbtf_notice("%" PRIu64 " kB of %s stolen before they are asked for: %s", kb, peer(i), why);
+		borrower.line.asked++;
+	}
+	tbtf_line_kick(borrower.line.to_lenders);
+	return kb;
+}
+
+static bool anybody_local(void)
+{
+	return device >= 0 && tbtf_kernel_local(device);
+}
+
+static const struct tbtf_early_ops early_ops = {
+	.attach = attach_early,
+	.local = anybody_local,
+};
 
 static void answer(const struct tbtf_request *request, enum tbtf_answer_result result,
 		   uint64_t kb)
@@ -432,6 +460,14 @@ static bool make_room(int i, const struct tbtf_room *room)
 	return elsewhere_kb(i) >= used;
 }
 
+/* Whether an extent can go without having to be stolen again. */
+static bool plenty(uint64_t used_kb, const struct tbtf_room *room)
+{
+	if (borrower.line.conf->borrow.steal_when == TBTF_STEAL_PRESSURE)
+		return tbtf_early_calm(room, used_kb);
+	return tbtf_extent_fits(used_kb, room, TBTF_SPARE_MUCH);
+}
+
 static void give_back(const struct tbtf_room *room)
 {
 	struct tbtf_use use[TBTF_EXTENTS];
@@ -450,8 +486,7 @@ static void give_back(const struct tbtf_room *room)
 		return;
 	}
 	if (i < 0 || pressure >= LOW_PRESSURE || !calm() ||
-	    !tbtf_extent_worth(slot(i), use[i].used_kb) ||
-	    !tbtf_extent_fits(use[i].used_kb, room, TBTF_SPARE_MUCH)) {
+	    !tbtf_extent_worth(slot(i), use[i].used_kb) || !plenty(use[i].used_kb, room)) {
 		borrower.low_since_ms = 0;
 		return;
 	}
@@ -818,6 +853,9 @@ int tbtf_borrow_run(const struct tbtf_conf *conf, bool dry_run)
 	if (open_events() || tbtf_control_open(event, &borrower))
 		return EXIT_FAILED;
 	if (conf->peers && tbtf_lenders_start(&borrower.line))
+		return EXIT_FAILED;
+	if (conf->peers && conf->borrow.steal_when == TBTF_STEAL_PRESSURE &&
+	    tbtf_early_start(event, &early_ops))
 		return EXIT_FAILED;
 	if (tbtf_press_start(conf, press_done, answer))
 		return EXIT_FAILED;

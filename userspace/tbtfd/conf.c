@@ -602,11 +602,7 @@ static int check_steal(const struct tbtf_conf *conf, struct tbtf_conf_error *err
 			     conf->borrow.extent_kb, conf->borrow.credit_kb);
 	if (conf->borrow.copies == 2 && conf->peers < 2)
 		return wrong(error, "[borrow] copies = 2 needs two nodes in [peers]");
-	if (conf->borrow.steal_when == TBTF_STEAL_PRESSURE)
-		(void)wrong(error, "steal_when = pressure is not written yet; steal_when = last is the default");
-	else
-		return 0;
-	return -EOPNOTSUPP;
+	return 0;
 }
 
 /**

@@ -12,6 +12,9 @@
 
 #include "kernel.h"
 
+/* Processes with a role of their own that are looked through. */
+#define LIST_MAX	512
+
 /**
  * tbtf_kernel_open() - become the helper
  * @rungs: TBTF_RUNG_*, those that are asked for
@@ -75,4 +78,24 @@ int tbtf_kernel_answer(int dev, uint64_t id, enum tbtf_answer_result result, uin
 	};
 
 	return ioctl(dev, TBTF_IOC_ANSWER, &answer) ? -errno : 0;
+}
+
+/**
+ * tbtf_kernel_local() - has some process the mark TBTF_LOCAL?
+ * @dev: the descriptor
+ *
+ * Context: thread main; allocates nothing.
+ * Return: whether; true as well if that cannot be found out.
+ */
+bool tbtf_kernel_local(int dev)
+{
+	static struct tbtf_info infos[LIST_MAX];
+	struct tbtf_list list = { .entries = (uintptr_t)infos, .count = LIST_MAX };
+
+	if (ioctl(dev, TBTF_IOC_LIST, &list) || list.total > list.count)
+		return true;
+	for (uint32_t i = 0; i < list.count; i++)
+		if (infos[i].flags & TBTF_LOCAL)
+			return true;
+	return false;
 }

@@ -8,10 +8,12 @@
 #define _TBTFD_KERNEL_H
 
 #include <linux/tbtf.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 int tbtf_kernel_open(uint32_t rungs);
 int tbtf_kernel_read(int dev, struct tbtf_request *ret);
+bool tbtf_kernel_local(int dev);
 int tbtf_kernel_answer(int dev, uint64_t id, enum tbtf_answer_result result, uint64_t granted_kb);
 
 #endif /* _TBTFD_KERNEL_H */
