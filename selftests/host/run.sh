@@ -62,9 +62,10 @@ build()
 	build_pure request request ladder >> "$tmp/build" 2>&1 &&
 	build_pure episode slots ladder request >> "$tmp/build" 2>&1 &&
 	build_pure economy economy >> "$tmp/build" 2>&1 &&
-	build_tbtfd ledger ledger conf >> "$tmp/build" 2>&1 &&
+	build_tbtfd ledger ledger peer conf >> "$tmp/build" 2>&1 &&
 	${CC:-gcc} -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -O1 -g -o "$OUT/keeper" \
 		selftests/keeper.c >> "$tmp/build" 2>&1 &&
+	build_tbtfd back back extent peer conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd peer peer conf >> "$tmp/build" 2>&1
 }
 
@@ -127,6 +128,8 @@ echo "TAP version 13"
 		part last selftests/host/last.sh
 		part tbtfd selftests/host/tbtfd.sh
 		part unit_ledger "$OUT/unit_ledger"
+		part unit_back "$OUT/unit_back"
+		part lend-behind selftests/host/lend-behind.sh
 		part lend-keep selftests/host/lend-keep.sh
 		part lend selftests/host/lend.sh
 		part lend-tls selftests/host/lend-tls.sh

@@ -16,6 +16,8 @@ static struct tbtf_conf conf;
 static struct tbtf_ledger ledger;
 static struct tbtf_memory memory;
 static char why[TBTF_PEER_MESSAGE];
+static bool behind, may_swap;
+static uint64_t far;
 
 /* A node with 1000 MB to lend, of 2000 that it has, with a headroom of 100. */
 static void fresh(void)
@@ -52,7 +54,7 @@ static struct tbtf_peer_request asks(const char *a, const char *b, const char *c
 static enum tbtf_peer_error lease(size_t borrower, uint64_t kb)
 {
 	struct tbtf_peer_request request = asks(conf.peer[borrower].name, NULL, NULL, kb);
-	enum tbtf_peer_error error = tbtf_ledger_judge(&ledger, &memory, borrower, &request, why);
+	enum tbtf_peer_error error = tbtf_ledger_judge(&ledger, &memory, borrower, &request, &behind, why);
 
 	if (!error)
 		(void)tbtf_ledger_add(&ledger, borrower, &request, 1000);
@@ -61,7 +63,7 @@ static enum tbtf_peer_error lease(size_t borrower, uint64_t kb)
 
 static enum tbtf_peer_error judge(size_t borrower, struct tbtf_peer_request request)
 {
-	return tbtf_ledger_judge(&ledger, &memory, borrower, &request, why);
+	return tbtf_ledger_judge(&ledger, &memory, borrower, &request, &behind, why);
 }
 
 static void has(const char *what, const char *words)
@@ -74,7 +76,7 @@ static void test_offer(void)
 	fresh();
 	is("offer: memory_kb", offer(), 1000000);
 	has("offer: why not more", "memory_kb = 1000000");
-	is("offer: to one of them, its quota", tbtf_ledger_offer_to(&ledger, &memory, ONE), 600000);
+	is("offer: to one of them, its quota", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far), 600000);
 	memory.available_kb = 300001;
 	is("offer: what is available, without the headroom, in pages", offer(), 200000);
 	has("offer: why not more", "headroom_kb = 100000");
@@ -91,8 +93,8 @@ static void test_offer(void)
 	is("offer: a lease", lease(ONE, 400000), TBTF_PEER_OK);
 	is("offer: it is promised", tbtf_ledger_promised(&ledger), 400000);
 	is("offer: the rest", offer(), 600000);
-	is("offer: and of the quota", tbtf_ledger_offer_to(&ledger, &memory, ONE), 200000);
-	is("offer: another's quota is as it was", tbtf_ledger_offer_to(&ledger, &memory, THREE), 600000);
+	is("offer: and of the quota", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far), 200000);
+	is("offer: another's quota is as it was", tbtf_ledger_offer_to(&ledger, &memory, THREE, &may_swap, &far), 600000);
 	memory.available_kb = 700000;
 	is("offer: what is promised and not there is taken off", offer(), 200000);
 	ledger.lease[0].held_kb = 300000;
@@ -217,6 +219,74 @@ static void test_call_back(void)
 	is("call back: once", called(50), 0);
 }
 
+/* A lease that other nodes back: ledger.lease[] gets it as the lender does. */
+static enum tbtf_peer_error lease_behind(size_t borrower, uint64_t kb)
+{
+	enum tbtf_peer_error error = lease(borrower, kb);
+
+	if (!error)
+		ledger.lease[ledger.leases - 1].behind = behind;
+	return error;
+}
+
+static void test_behind(void)
+{
+	fresh();
+	memory.available_kb = 150000;
+	memory.behind_kb = 300000;
+	memory.far = 2;
+	is("behind: the node's own goes first", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far), 50000);
+	result(!may_swap && !far, "behind: which stays in memory");
+	is("behind: a lease of that", lease(ONE, 40000), TBTF_PEER_OK);
+	result(!behind, "behind: needs nobody else");
+	ledger.lease[0].held_kb = 40000;
+	memory.available_kb = 110000;
+	is("behind: when it is not worth it any more", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far),
+	   300000);
+	result(may_swap && far == 2, "behind: it may swap, and is 2 nodes away");
+	is("behind: more than that there is not", lease_behind(THREE, 300004), TBTF_PEER_NO_MEMORY);
+	has("behind: why not", "two can lend 10000 KiB");
+	is("behind: but that there is", lease_behind(THREE, 300000), TBTF_PEER_OK);
+	result(behind, "behind: if it is borrowed first");
+	is("behind: it is promised", tbtf_ledger_behind(&ledger), 300000);
+
+	/* Before it is swap, it must not look as if the node were short. */
+	ledger.lease[1].coming = true;
+	is("behind: on its way it is nothing yet", tbtf_ledger_behind(&ledger), 0);
+	result(!tbtf_ledger_call_back(&ledger, &memory, 1000), "behind: and is not called back for it");
+	ledger.lease[1].coming = false;
+	result(tbtf_ledger_call_back(&ledger, &memory, 1000), "behind: without its swap it would be");
+	ledger.lease[0].deadline = ledger.lease[1].deadline = 0;
+	memory.swap_free_kb = 300000;
+	result(!tbtf_ledger_call_back(&ledger, &memory, 1000), "behind: with it, it is backed");
+	is("behind: swap is not memory to be lent", offer(), 10000);
+
+	/* Its pages fill memory, and then leave it: as long as there is swap, all is well. */
+	ledger.lease[1].held_kb = 100000;
+	memory.available_kb = 5000;
+	result(!tbtf_ledger_call_back(&ledger, &memory, 1000), "behind: memory is full, and swap is free");
+	ledger.lease[1].held_kb = 300000;
+	memory.swap_free_kb = 30000;
+	result(tbtf_ledger_call_back(&ledger, &memory, 1000), "behind: both are full: called back");
+	memory.swap_free_kb = 4000000;
+	is("behind: more swap than was borrowed for it does not count", offer(), 0);
+
+	fresh();
+	memory.available_kb = 50000;
+	memory.swap_free_kb = 1000000;
+	memory.behind_kb = 2000000;
+	is("behind: memory_kb holds for it as well", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far),
+	   600000);
+	is("behind: in all", lease_behind(ONE, 600000), TBTF_PEER_OK);
+	is("behind: for all", lease_behind(THREE, 400004), TBTF_PEER_NO_MEMORY);
+	memory.available_kb = 49996;
+	is("behind: nothing when the node is short itself",
+	   tbtf_ledger_offer_to(&ledger, &memory, THREE, &may_swap, &far), 0);
+	memory.available_kb = 50000;
+	ledger.stopping = true;
+	is("behind: nothing when it stops", lease_behind(THREE, 4), TBTF_PEER_NO_MEMORY);
+}
+
 static void test_resume(void)
 {
 	struct tbtf_lease *lease;
@@ -238,6 +308,7 @@ int main(void)
 	test_judge();
 	test_leases();
 	test_call_back();
+	test_behind();
 	test_resume();
 	return !!failed;
 }

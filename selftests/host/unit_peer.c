@@ -74,7 +74,7 @@ static void test_replies(void)
 	struct tbtf_peer_lease lease = { UINT64_MAX, SECRET, TBTF_PEER_KB_MAX, INT32_MAX };
 
 	reply = (struct tbtf_peer_reply){ .id = 1, .type = TBTF_PEER_HELLO, .version = 1, .node = "two",
-		.nbd_port = 10809, .offer_kb = 5, .may_swap = true };
+		.nbd_port = 10809, .offer_kb = 5, .may_swap = true, .far = 3 };
 	reply_back("hello", &reply);
 	reply = (struct tbtf_peer_reply){ .id = 1, .type = TBTF_PEER_OFFER, .offer_kb = 5 };
 	reply_back("offer", &reply);
@@ -96,7 +96,8 @@ static void test_replies(void)
 	}
 	reply = (struct tbtf_peer_reply){ .kind = TBTF_PEER_NOTICE_REVOKE, .lease.lease = 7, .deadline_s = 60 };
 	reply_back("revoke", &reply);
-	reply = (struct tbtf_peer_reply){ .kind = TBTF_PEER_NOTICE_OFFER, .offer_kb = 60 };
+	reply = (struct tbtf_peer_reply){ .kind = TBTF_PEER_NOTICE_OFFER, .offer_kb = 60,
+		.may_swap = true, .far = TBTF_PEER_PATH };
 	reply_back("notice of an offer", &reply);
 	is("a buffer that is too small", tbtf_peer_format_reply(&reply, line, 8), -EMSGSIZE);
 }
@@ -170,6 +171,7 @@ static const struct {
 	{ TBTF_PEER_HELLO, "{\"notice\":\"x\"}", "no \"notice\" of this name" },
 	{ TBTF_PEER_HELLO, "{\"notice\":\"revoke\",\"lease\":\"7\"}", "\"deadline_s\" is missing" },
 	{ TBTF_PEER_HELLO, "{\"notice\":\"offer\"}", "\"offer_kb\" is missing" },
+	{ TBTF_PEER_HELLO, "{\"notice\":\"offer\",\"offer_kb\":0,\"may_swap\":true,\"far\":17}", "\"far\" is not a number from 0 to 16" },
 };
 
 static void test_bad(void)

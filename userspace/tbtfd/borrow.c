@@ -134,6 +134,7 @@ static uint64_t attach_some(uint64_t wanted_kb)
 	uint64_t kb = 0;
 	int i;
 
+	tbtf_back_bar(&borrower.line);
 	while (!kb || kb < wanted_kb) {
 		i = tbtf_extent_pick(borrower.line.extent, TBTF_EXTENTS);
 		if (i < 0)
@@ -174,6 +175,16 @@ static const struct tbtf_early_ops early_ops = {
 	.attach = attach_early,
 	.local = anybody_local,
 };
+
+/* What was stolen for a lender of this node is swap before it is promised to anybody. */
+static void attach_behind(void)
+{
+	for (int i = 0; i < TBTF_EXTENTS; i++)
+		if (tbtf_extent_state(slot(i)) == TBTF_EXTENT_READY && slot(i)->path.n > 1 &&
+		    !slot(i)->revoked && !slot(i)->lost)
+			(void)attach(i);
+	tbtf_control_backed();
+}
 
 static void answer(const struct tbtf_request *request, enum tbtf_answer_result result,
 		   uint64_t kb)
@@ -476,7 +487,8 @@ static void give_back(const struct tbtf_room *room)
 
 	for (i = 0; i < TBTF_EXTENTS; i++) {
 		use[i].attached = tbtf_extent_state(slot(i)) == TBTF_EXTENT_ATTACHED &&
-				  slot(i)->retry_ms <= now;
+				  slot(i)->retry_ms <= now &&
+				  (stopping || tbtf_back_may_go(&borrower.line, i, now));
 		use[i].used_kb = borrower.used_kb[i];
 		use[i].attached_s = slot(i)->attached_s;
 	}
@@ -652,6 +664,7 @@ static void look(void)
 	int i;
 
 	read_swaps();
+	attach_behind();
 	drop_unwanted();
 	for (i = 0; i < TBTF_EXTENTS; i++)
 		tell_trouble(i);

@@ -36,6 +36,7 @@ struct tbtf_borrower {
 int tbtf_borrow_prepare(const struct tbtf_conf *conf, uint64_t *ret_ballast_kb);
 int tbtf_borrow_plan(const struct tbtf_conf *conf);
 int tbtf_control_open(sd_event *event, struct tbtf_borrower *borrower);
+void tbtf_control_backed(void);
 void tbtf_control_close(void);
 
 #endif /* _TBTFD_BORROW_H */

@@ -81,6 +81,7 @@ static const struct key keys[] = {
 	{ "lend", "headroom_kb", NUMBER, AT(lend.headroom_kb), 1024, 64 * TIB_KB, "KiB", NULL },
 	{ "lend", "per_borrower_kb", NUMBER, AT(lend.per_borrower_kb), 16384, 64 * TIB_KB, "KiB", NULL },
 	{ "lend", "lease_s", NUMBER, AT(lend.lease_s), 10, 604800, "seconds", NULL },
+	{ "lend", "pass_on", YES_NO, AT(lend.pass_on), 0, 0, NULL, NULL },
 	{ "lend", "panic_while_lending", YES_NO, AT(lend.panic_while_lending), 0, 0, NULL, NULL },
 	{ "lend", "too_big_to_fail", YES_NO, AT(lend.too_big_to_fail), 0, 0, NULL, NULL },
 	{ "print", "mints", MINTS, AT(print.mint), 0, 0, NULL, mint_words },
@@ -454,6 +455,7 @@ static void defaults(struct tbtf_conf *conf)
 	(void)tbtf_address_parse(&conf->lend.listen, "[::]", TBTF_CONTROL_PORT);
 	conf->lend.nbd_port = TBTF_NBD_PORT;
 	conf->lend.lease_s = 600;
+	conf->lend.pass_on = true;
 	conf->exhausted.watchdog_timeout_s = 60;
 }
 

@@ -103,6 +103,7 @@ struct tbtf_conf {
 		uint64_t per_borrower_kb; /* 0: memory_kb */
 		uint64_t lease_s;
 		bool panic_while_lending;
+		bool pass_on;		/* the node may borrow for what it lends */
 		bool too_big_to_fail;
 	} lend;
 

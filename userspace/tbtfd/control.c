@@ -9,6 +9,11 @@
  * use, then, with mints, one "print", and a "mint" for each; then the connection is
  * closed. Only root may ask. Nothing here waits: an answer is smaller than what a socket
  * holds, and who does not read it does not get it.
+ *
+ * A lender of this node asks besides, in the words of peer.h, what the nodes behind this
+ * one would lend, {"id":1,"type":"behind","promised_kb":0}, where it says how much it has
+ * promised of that already; and for memory behind a lease: as the borrower asked it,
+ * {"id":2,"type":"lease",...}. That answer comes when the memory is swap.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,18 +27,23 @@
 #include <unistd.h>
 
 #include "borrow.h"
+#include "lender.h"
 #include "log.h"
 #include "memory.h"
 #include "press.h"
 
 /* Those who have connected and not asked yet. More wait in the queue of the socket. */
 #define CLIENTS		8
-#define QUESTION_MAX	256
+/* A path of 16 nodes. */
+#define QUESTION_MAX	2048
 
 static struct tbtf_borrower *borrower;
 static sd_event *event;
 static sd_event_source *clients[CLIENTS];
 static int listener = -1;
+/* The lender of this node, while memory is stolen for it: its place in clients, its id. */
+static int waiting = -1;
+static uint64_t waiting_id;
 
 static void put(struct json_object *to, const char *key, struct json_object *value)
 {
@@ -64,6 +74,16 @@ static struct json_object *object(const char *kind)
 	return new;
 }
 
+/* For whom: this node alone, or who asked its lender. */
+static void put_path(struct json_object *to, const struct tbtf_extent *extent)
+{
+	struct json_object *path = json_object_new_array();
+
+	for (unsigned int i = 0; i < extent->path.n; i++)
+		(void)json_object_array_add(path, json_object_new_string(extent->path.node[i]));
+	put(to, "path", path);
+}
+
 static void say_extents(int fd)
 {
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
@@ -86,6 +106,7 @@ static void say_extents(int fd)
 		put(one, "connected", json_object_new_boolean(!extent->dead));
 		put(one, "revoked", json_object_new_boolean(extent->revoked));
 		put(one, "lost", json_object_new_boolean(extent->lost));
+		put_path(one, extent);
 		put_number(one, "copies", extent->copies);
 		put_number(one, "copies_wanted", extent->legs);
 		put(one, "copied_percent", percent < 0 ? NULL : json_object_new_int(percent));
@@ -205,24 +226,79 @@ static void say_line(int fd)
 	say(fd, all);
 }
 
-static bool asks_status(const char *line)
+static void say_reply(int fd, struct tbtf_peer_reply *reply)
 {
-	struct json_object *question = json_tokener_parse(line), *type;
-	bool right;
+	char line[TBTF_PEER_MESSAGE + 512];
+	int len = tbtf_peer_format_reply(reply, line, sizeof(line));
 
-	right = question && json_object_is_type(question, json_type_object) &&
-		json_object_object_get_ex(question, "type", &type) &&
-		json_object_is_type(type, json_type_string) &&
-		!strcmp(json_object_get_string(type), "status");
-	(void)json_object_put(question);
-	return right;
+	if (len < 0 || send(fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		tbtf_debug("control socket: an answer was not taken");
 }
 
-static void reply(int fd, const char *line)
+/* What a lender of this node has promised of others' memory, and what there is more. */
+static void say_behind(int fd, struct json_object *question)
 {
-	struct json_object *wrong;
+	static struct tbtf_peer_reply reply;
+	struct tbtf_back *back = &borrower->line.back;
+	struct json_object *promised;
+	uint64_t most = back->offer_kb;
 
-	if (asks_status(line)) {
+	if (json_object_object_get_ex(question, "promised_kb", &promised)) {
+		back->promised_kb = json_object_get_uint64(promised);
+		back->promised_ms = tbtf_now_ms();
+	}
+	/* A page of a swap device is its header's. */
+	reply = (struct tbtf_peer_reply){ .id = 1, .type = TBTF_PEER_OFFER, .may_swap = true,
+		.offer_kb = most > 4 ? most - 4 : 0, .far = back->far };
+	say_reply(fd, &reply);
+}
+
+/* Return: whether the answer is to be waited for. */
+static bool begin_lease(int fd, const char *line)
+{
+	static struct tbtf_peer_reply reply;
+	struct tbtf_back *back = &borrower->line.back;
+	struct tbtf_peer_request request;
+
+	memset(&reply, 0, sizeof(reply));
+	if (tbtf_peer_parse_request(line, strlen(line), &request, reply.message) < 0 ||
+	    request.type != TBTF_PEER_LEASE) {
+		reply.error = TBTF_PEER_BAD_REQUEST;
+		if (!*reply.message)
+			strcpy(reply.message, "the question is one of \"status\", \"behind\", \"lease\"");
+	} else if (tbtf_back_state(back) != TBTF_BACK_IDLE) {
+		reply.error = TBTF_PEER_NO_MEMORY;
+		strcpy(reply.message, "memory is being stolen for another lease");
+	} else {
+		reply.error = tbtf_back_judge(&borrower->line, &request, &back->path, reply.message);
+	}
+	reply.id = request.id;
+	if (reply.error) {
+		tbtf_notice("the lender of this node is refused: %s", reply.message);
+		say_reply(fd, &reply);
+		return false;
+	}
+	back->kb = request.kb + 4;
+	back->hops = request.hops < borrower->line.conf->borrow.hops ? request.hops :
+		borrower->line.conf->borrow.hops;
+	waiting_id = request.id;
+	tbtf_back_set(back, TBTF_BACK_ASKED);
+	tbtf_line_kick(borrower->line.to_lenders);
+	return true;
+}
+
+/* Return: whether the answer is to be waited for. */
+static bool reply(int fd, const char *line)
+{
+	struct json_object *question = json_tokener_parse(line), *type;
+	const char *word = "";
+	bool wait = false;
+
+	if (question && json_object_is_type(question, json_type_object) &&
+	    json_object_object_get_ex(question, "type", &type) &&
+	    json_object_is_type(type, json_type_string))
+		word = json_object_get_string(type);
+	if (!strcmp(word, "status")) {
 		say_line(fd);
 		say_lenders(fd);
 		say_extents(fd);
@@ -230,11 +306,21 @@ static void reply(int fd, const char *line)
 			say_print(fd);
 			say_mints(fd);
 		}
-		return;
+	} else if (!strcmp(word, "behind")) {
+		say_behind(fd, question);
+	} else {
+		wait = begin_lease(fd, line);
 	}
-	wrong = object("error");
-	put(wrong, "message", json_object_new_string("the question is {\"type\":\"status\"}"));
-	say(fd, wrong);
+	(void)json_object_put(question);
+	return wait;
+}
+
+static void hang_up(size_t i)
+{
+	if (waiting == (int)i)
+		waiting = -1;
+	(void)close(sd_event_source_get_io_fd(clients[i]));
+	clients[i] = sd_event_source_disable_unref(clients[i]);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -243,15 +329,52 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *da
 	ssize_t len = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
 	size_t i = (size_t)(uintptr_t)data;
 
+	(void)source;
 	(void)revents;
-	if (len > 0) {
+	if (len > 0 && waiting != (int)i) {
 		line[len] = 0;
 		line[strcspn(line, "\n")] = 0;
-		reply(fd, line);
+		if (reply(fd, line)) {
+			waiting = i;
+			return 0;
+		}
 	}
-	(void)close(fd);
-	clients[i] = sd_event_source_disable_unref(source);
+	hang_up(i);
 	return 0;
+}
+
+/**
+ * tbtf_control_backed() - tell the lender of this node whether memory was stolen for it
+ *
+ * Context: the main thread, when what became ready has been attached.
+ */
+void tbtf_control_backed(void)
+{
+	static struct tbtf_peer_reply reply;
+	char names[TBTF_NAMES_LEN];
+	struct tbtf_back *back = &borrower->line.back;
+	const struct tbtf_extent *extent = &borrower->line.extent[back->slot];
+
+	if (tbtf_back_state(back) != TBTF_BACK_DONE)
+		return;
+	reply = (struct tbtf_peer_reply){ .id = waiting_id, .type = TBTF_PEER_RELEASE, .error = back->error };
+	strcpy(reply.message, back->why);
+	if (!reply.error && tbtf_extent_state(extent) != TBTF_EXTENT_ATTACHED) {
+		reply.error = TBTF_PEER_NO_MEMORY;
+		strcpy(reply.message, "what was stolen for it could not be made swap");
+	}
+	if (!reply.error)
+		tbtf_notice("%" PRIu64 " kB stolen of %s for %s", extent->kb,
+			    tbtf_line_names(&borrower->line, extent, names), back->path.node[0]);
+	/* The word about what is promised now is on its way, but not here yet. */
+	back->promised_kb += reply.error ? 0 : back->kb;
+	back->promised_ms = tbtf_now_ms();
+	tbtf_back_set(back, TBTF_BACK_IDLE);
+	/* Who is gone promises nothing: it goes back by and by. */
+	if (waiting < 0)
+		return;
+	say_reply(sd_event_source_get_io_fd(clients[waiting]), &reply);
+	hang_up(waiting);
 }
 
 static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -266,10 +389,10 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
 		return 0;
 	/* The oldest who has asked nothing makes room. */
 	next = (next + 1) % CLIENTS;
-	if (clients[next]) {
-		(void)close(sd_event_source_get_io_fd(clients[next]));
-		clients[next] = sd_event_source_disable_unref(clients[next]);
-	}
+	if (waiting == (int)next)
+		next = (next + 1) % CLIENTS;
+	if (clients[next])
+		hang_up(next);
 	if (sd_event_add_io(event, &clients[next], client, EPOLLIN, on_client,
 			    (void *)(uintptr_t)next) < 0)
 		(void)close(client);

@@ -231,7 +231,7 @@ static bool whole(const struct tbtf_extent *extent)
  * @extent: the line
  * @n: its slots
  *
- * One that has all its copies, if there is one. Then the one whose lenders have the
+ * Of those that are this node's own, and close no ring: one that has all its copies, if there is one. Then the one whose lenders have the
  * fewest attached: the kernel spreads pages evenly over devices of equal priority. Then
  * the one that has been ready longest.
  *
@@ -247,7 +247,8 @@ int tbtf_extent_pick(const struct tbtf_extent *extent, size_t n)
 		const struct tbtf_extent *e = &extent[i];
 		unsigned int of_peer;
 
-		if (tbtf_extent_state(e) != TBTF_EXTENT_READY || e->dead || e->revoked || e->lost)
+		if (tbtf_extent_state(e) != TBTF_EXTENT_READY || e->dead || e->revoked || e->lost ||
+		    e->barred || e->path.n > 1)
 			continue;
 		of_peer = in_common(extent, n, e);
 		if (best >= 0 && whole(&extent[best]) != whole(e)) {

@@ -98,6 +98,9 @@ struct tbtf_leg {
  *	a steal has no memory for that
  * @leased_s: since when; CLOCK_REALTIME
  * @attached_s: since when it is swap; CLOCK_REALTIME
+ * @path: by which the request for it came: this node alone, or, if it is for a lender of
+ *	this node, whoever asked that, and this node last (back.c)
+ * @barred: main: not to be attached, it would close a ring
  * @retry_ms: LEAVING failed: not again before; CLOCK_MONOTONIC
  * @failed_kb: what it held when the last swapoff failed; 0: none has
  * @lease_ms: any: of the leg that lasts longest
@@ -120,6 +123,8 @@ struct tbtf_extent {
 	int fd;
 	int64_t leased_s;
 	int64_t attached_s;
+	struct tbtf_peer_path path;
+	bool barred;
 	int64_t retry_ms;
 	uint64_t failed_kb;
 	_Atomic int64_t lease_ms;

@@ -10,6 +10,12 @@
  * is MemAvailable, without what is unbacked, without the headroom that the node keeps
  * for itself.
  *
+ * A lease that the node cannot back itself may be backed by others: behind it there is
+ * memory that this node has borrowed, as swap, before it was promised. Such a lease is
+ * not prepaid. Its pages begin in this node's memory as any other, and go on to the
+ * other node when memory gets short; so as much free swap as there can be pages of
+ * such leases counts as if it were available.
+ *
  * When the node's own needs grow until half of its headroom is gone, leases are
  * called back, the youngest first, until there is headroom again. Half, so that a
  * small wave does not cost a borrower its memory, and the node does not swap yet.
@@ -86,10 +92,33 @@ uint64_t tbtf_ledger_unbacked(const struct tbtf_ledger *ledger)
 	uint64_t kb = 0;
 
 	for (unsigned int i = 0; i < ledger->leases; i++) {
-		if (ledger->lease[i].kb > ledger->lease[i].held_kb)
+		if (ledger->lease[i].kb > ledger->lease[i].held_kb && !ledger->lease[i].coming)
 			kb += ledger->lease[i].kb - ledger->lease[i].held_kb;
 	}
 	return kb;
+}
+
+/**
+ * tbtf_ledger_behind() - how much is promised that others back
+ * @ledger: the ledger
+ *
+ * Return: KiB.
+ */
+uint64_t tbtf_ledger_behind(const struct tbtf_ledger *ledger)
+{
+	uint64_t kb = 0;
+
+	for (unsigned int i = 0; i < ledger->leases; i++)
+		kb += ledger->lease[i].behind && !ledger->lease[i].coming ? ledger->lease[i].kb : 0;
+	return kb;
+}
+
+/* Free swap, as far as it was borrowed for leases. */
+static uint64_t swap_for_leases(const struct tbtf_ledger *ledger, const struct tbtf_memory *memory)
+{
+	uint64_t behind = tbtf_ledger_behind(ledger);
+
+	return memory->swap_free_kb < behind ? memory->swap_free_kb : behind;
 }
 
 static uint64_t less(uint64_t a, uint64_t b)
@@ -102,8 +131,29 @@ static uint64_t quota(const struct tbtf_ledger *ledger)
 	return ledger->conf->lend.per_borrower_kb ?: ledger->conf->lend.memory_kb;
 }
 
+/* Is there a reason to lend nothing at all? */
+static bool trouble(const struct tbtf_ledger *ledger, const struct tbtf_memory *memory, char *why)
+{
+	const char *what = NULL;
+
+	if (ledger->stopping)
+		what = "it is being stopped";
+	else if (ledger->leases == TBTF_LEASES_MAX)
+		what = "it has as many leases as there can be";
+	for (unsigned int i = 0; i < ledger->leases && !what; i++) {
+		if (ledger->lease[i].deadline)
+			what = "it is calling back what it has lent";
+	}
+	if (what)
+		snprintf(why, TBTF_PEER_MESSAGE, "%s", what);
+	else if (memory->pressure >= TBTF_PRESSURE_MAX)
+		snprintf(why, TBTF_PEER_MESSAGE, "its own tasks wait for memory, %u.%02u %% of the time",
+			 memory->pressure / 100, memory->pressure % 100);
+	return what || memory->pressure >= TBTF_PRESSURE_MAX;
+}
+
 /**
- * tbtf_ledger_offer() - how much there is to lend
+ * tbtf_ledger_offer() - how much there is to lend of the node's own
  * @ledger: the ledger
  * @memory: how the node is
  * @why: what it is that there is no more
@@ -114,27 +164,15 @@ uint64_t tbtf_ledger_offer(const struct tbtf_ledger *ledger, const struct tbtf_m
 			   char why[TBTF_PEER_MESSAGE])
 {
 	uint64_t unbacked = tbtf_ledger_unbacked(ledger);
-	uint64_t spare = less(memory->available_kb, unbacked + ledger->headroom_kb);
+	uint64_t have = memory->available_kb + swap_for_leases(ledger, memory);
+	uint64_t spare = less(have, unbacked + ledger->headroom_kb);
 	uint64_t rest = less(ledger->conf->lend.memory_kb, tbtf_ledger_promised(ledger));
-	const char *trouble = NULL;
 
-	if (ledger->stopping)
-		trouble = "it is being stopped";
-	else if (ledger->leases == TBTF_LEASES_MAX)
-		trouble = "it has as many leases as there can be";
-	for (unsigned int i = 0; i < ledger->leases && !trouble; i++) {
-		if (ledger->lease[i].deadline)
-			trouble = "it is calling back what it has lent";
-	}
-	if (trouble) {
-		snprintf(why, TBTF_PEER_MESSAGE, "%s", trouble);
+	if (trouble(ledger, memory, why))
 		return 0;
-	}
-	if (memory->pressure >= TBTF_PRESSURE_MAX) {
-		snprintf(why, TBTF_PEER_MESSAGE, "its own tasks wait for memory, %u.%02u %% of the time",
-			 memory->pressure / 100, memory->pressure % 100);
-		return 0;
-	}
+	/* Swap is for what was borrowed for; what is prepaid has to be memory. */
+	if (spare > less(memory->available_kb, ledger->headroom_kb))
+		spare = less(memory->available_kb, ledger->headroom_kb);
 	if (rest <= spare) {
 		snprintf(why, TBTF_PEER_MESSAGE, "memory_kb = %" PRIu64 " allows no more",
 			 ledger->conf->lend.memory_kb);
@@ -142,8 +180,22 @@ uint64_t tbtf_ledger_offer(const struct tbtf_ledger *ledger, const struct tbtf_m
 	}
 	snprintf(why, TBTF_PEER_MESSAGE,
 		 "%" PRIu64 " KiB are available, of which %" PRIu64 " are promised and headroom_kb = %" PRIu64 " stays",
-		 memory->available_kb, unbacked, ledger->headroom_kb);
+		 have, unbacked, ledger->headroom_kb);
 	return spare / PAGE_KB * PAGE_KB;
+}
+
+/* What could be lent of what others have. */
+static uint64_t offer_behind(const struct tbtf_ledger *ledger, const struct tbtf_memory *memory)
+{
+	uint64_t rest = less(ledger->conf->lend.memory_kb, tbtf_ledger_promised(ledger));
+	char why[TBTF_PEER_MESSAGE];
+
+	/* What would be called back at once is no offer. */
+	if (trouble(ledger, memory, why) ||
+	    memory->available_kb + swap_for_leases(ledger, memory) <
+	    tbtf_ledger_unbacked(ledger) + ledger->headroom_kb / 2)
+		return 0;
+	return (memory->behind_kb < rest ? memory->behind_kb : rest) / PAGE_KB * PAGE_KB;
 }
 
 /**
@@ -151,33 +203,27 @@ uint64_t tbtf_ledger_offer(const struct tbtf_ledger *ledger, const struct tbtf_m
  * @ledger: the ledger
  * @memory: how the node is
  * @borrower: index in [peers]
+ * @ret_may_swap: pages may leave this node's memory
+ * @ret_far: how many nodes are behind this one for it
+ *
+ * What the node has itself, first of all; when that is less than a borrower would
+ * take, what it could borrow for it.
  *
  * Return: KiB, whole pages.
  */
 uint64_t tbtf_ledger_offer_to(const struct tbtf_ledger *ledger, const struct tbtf_memory *memory,
-			      size_t borrower)
+			      size_t borrower, bool *ret_may_swap, uint64_t *ret_far)
 {
 	uint64_t rest = less(quota(ledger), promised_to(ledger, borrower)) / PAGE_KB * PAGE_KB;
 	char why[TBTF_PEER_MESSAGE];
-	uint64_t offer = tbtf_ledger_offer(ledger, memory, why);
+	uint64_t own = tbtf_ledger_offer(ledger, memory, why), behind = offer_behind(ledger, memory);
+	bool from_behind = own < TBTF_LEDGER_WORTH_KB && behind > own;
+	uint64_t offer = from_behind ? behind : own;
 
+	/* What is lent is not locked: with any swap here it may go there. */
+	*ret_may_swap = from_behind || memory->swap_kb > 0;
+	*ret_far = from_behind ? memory->far : 0;
 	return offer < rest ? offer : rest;
-}
-
-/* "one-two-one", if the node is in the path; as much of it as has room. */
-static bool is_ring(const struct tbtf_ledger *ledger, const struct tbtf_peer_path *path, char *why)
-{
-	size_t len = 0;
-	bool ring = false;
-
-	for (unsigned int i = 0; i < path->n; i++) {
-		ring |= !strcmp(path->node[i], ledger->conf->node);
-		if (len < TBTF_PEER_MESSAGE)
-			len += snprintf(why + len, TBTF_PEER_MESSAGE - len, "%s-", path->node[i]);
-	}
-	if (len < TBTF_PEER_MESSAGE)
-		snprintf(why + len, TBTF_PEER_MESSAGE - len, "%s is a ring", ledger->conf->node);
-	return ring;
 }
 
 /* Why not, in words. */
@@ -198,13 +244,14 @@ static enum tbtf_peer_error no(enum tbtf_peer_error error, char *why, const char
  * @memory: how the node is
  * @borrower: who asks: index in [peers]
  * @request: TBTF_PEER_LEASE
+ * @ret_behind: right, if this node borrows as much first
  * @why: why not, for people
  *
  * Return: TBTF_PEER_OK, or why not.
  */
 enum tbtf_peer_error tbtf_ledger_judge(const struct tbtf_ledger *ledger,
 				       const struct tbtf_memory *memory, size_t borrower,
-				       const struct tbtf_peer_request *request,
+				       const struct tbtf_peer_request *request, bool *ret_behind,
 				       char why[TBTF_PEER_MESSAGE])
 {
 	const struct tbtf_peer_path *path = &request->path;
@@ -218,7 +265,7 @@ enum tbtf_peer_error tbtf_ledger_judge(const struct tbtf_ledger *ledger,
 			  request->kb, PAGE_KB);
 	if (!path->n || strcmp(path->node[path->n - 1], name))
 		return no(TBTF_PEER_BAD_REQUEST, why, "\"path\" does not end with %s, who asks", name);
-	if (is_ring(ledger, path, why))
+	if (tbtf_peer_ring(path, ledger->conf->node, why))
 		return TBTF_PEER_CYCLE;
 	if (path->n > request->hops)
 		return no(TBTF_PEER_HOPS, why, "it came by %u nodes, and \"hops\" is %" PRIu64, path->n,
@@ -231,7 +278,8 @@ enum tbtf_peer_error tbtf_ledger_judge(const struct tbtf_ledger *ledger,
 		return no(TBTF_PEER_QUOTA, why, "%s may have %" PRIu64 " KiB in all, and has %" PRIu64, name,
 			  quota(ledger), has);
 	offer = tbtf_ledger_offer(ledger, memory, reason);
-	if (request->kb > offer)
+	*ret_behind = request->kb > offer;
+	if (*ret_behind && request->kb > offer_behind(ledger, memory))
 		return no(TBTF_PEER_NO_MEMORY, why, "%s can lend %" PRIu64 " KiB: %s", ledger->conf->node,
 			  offer, reason);
 	return TBTF_PEER_OK;
@@ -346,7 +394,8 @@ uint64_t tbtf_ledger_renew(const struct tbtf_ledger *ledger, struct tbtf_lease *
 struct tbtf_lease *tbtf_ledger_call_back(struct tbtf_ledger *ledger,
 					 const struct tbtf_memory *memory, uint64_t now)
 {
-	uint64_t have = memory->available_kb, unbacked = tbtf_ledger_unbacked(ledger);
+	uint64_t have = memory->available_kb + swap_for_leases(ledger, memory);
+	uint64_t unbacked = tbtf_ledger_unbacked(ledger);
 	struct tbtf_lease *youngest = NULL;
 	bool begun = false;
 

@@ -19,6 +19,8 @@
 #define TBTF_LEASES_MAX		512
 /* A borrower's time to move its pages: 2 GiB at a slow disk's speed. */
 #define TBTF_REVOKE_S		60
+/* Of less nobody makes a device: TBTF_EXTENT_MIN_KB of the borrower. */
+#define TBTF_LEDGER_WORTH_KB	16384
 /* In hundredths of per cent of the time that some task waits for memory. */
 #define TBTF_PRESSURE_MAX	1000
 
@@ -29,6 +31,9 @@ struct tbtf_memory {
 	uint64_t total_kb;
 	uint64_t available_kb;	/* MemAvailable: what could be had without swapping */
 	uint64_t swap_kb;	/* SwapTotal */
+	uint64_t swap_free_kb;	/* SwapFree */
+	uint64_t behind_kb;	/* what other nodes would lend to this one, for a lease */
+	uint64_t far;		/* over how many nodes that is */
 	unsigned int pressure;	/* of 10 s, in hundredths of per cent; 0 also: not known */
 };
 
@@ -42,6 +47,8 @@ struct tbtf_memory {
  * @expires: when it ends, if it is neither renewed nor in use
  * @deadline: when it was to be back; 0: it was not called back
  * @late: that was, and it was said
+ * @behind: it is backed by memory that this node has borrowed for it, not by its own
+ * @coming: and that is not there yet: nothing is promised
  * @path: how the request came
  * @since: when it was given, CLOCK_REALTIME
  * @store: the memory; nothing to the ledger
@@ -55,6 +62,8 @@ struct tbtf_lease {
 	uint64_t expires;
 	uint64_t deadline;
 	bool late;
+	bool behind;
+	bool coming;
 	struct tbtf_peer_path path;
 	uint64_t since;
 	struct tbtf_store *store;
@@ -85,10 +94,11 @@ uint64_t tbtf_ledger_unbacked(const struct tbtf_ledger *ledger);
 uint64_t tbtf_ledger_offer(const struct tbtf_ledger *ledger, const struct tbtf_memory *memory,
 			   char why[TBTF_PEER_MESSAGE]);
 uint64_t tbtf_ledger_offer_to(const struct tbtf_ledger *ledger, const struct tbtf_memory *memory,
-			      size_t borrower);
+			      size_t borrower, bool *ret_may_swap, uint64_t *ret_far);
+uint64_t tbtf_ledger_behind(const struct tbtf_ledger *ledger);
 enum tbtf_peer_error tbtf_ledger_judge(const struct tbtf_ledger *ledger,
 				       const struct tbtf_memory *memory, size_t borrower,
-				       const struct tbtf_peer_request *request,
+				       const struct tbtf_peer_request *request, bool *ret_behind,
 				       char why[TBTF_PEER_MESSAGE]);
 struct tbtf_lease *tbtf_ledger_add(struct tbtf_ledger *ledger, size_t borrower,
 				   const struct tbtf_peer_request *request, uint64_t now);

@@ -104,6 +104,7 @@ static void drop(struct tbtf_lend_client *client, const char *why)
 		p = &(*p)->next;
 	*p = client->next;
 	lender->client_count--;
+	tbtf_lend_behind_forget(lender, client);
 	if (client->lease)
 		lease = tbtf_ledger_find(&lender->ledger, index_of(client), client->lease);
 	if (lease)
@@ -191,9 +192,8 @@ static void fill_offer(struct tbtf_lend_client *client, struct tbtf_peer_reply *
 	struct tbtf_lender *lender = client->lender;
 
 	(void)tbtf_lend_look(lender);
-	reply->offer_kb = tbtf_ledger_offer_to(&lender->ledger, &lender->memory, index_of(client));
-	/* What is lent is not locked: with any swap here it may go there. */
-	reply->may_swap = lender->memory.swap_kb > 0;
+	reply->offer_kb = tbtf_ledger_offer_to(&lender->ledger, &lender->memory, index_of(client),
+					       &reply->may_swap, &reply->far);
 }
 
 static unsigned int count(const struct tbtf_lender *lender, const struct tbtf_peer *peer)
@@ -260,9 +260,23 @@ static void new_secret(char *ret)
 
 static int on_paying(sd_event_source *source, void *data);
 
-/* Begin to pay for a lease; the answer comes when that is done. */
+/* From now on it is paid for, piece by piece, after all that others want. */
+static int begin_paying(struct tbtf_lend_client *client)
+{
+	int err = sd_event_add_defer(client->lender->event, &client->paying, on_paying, client);
+
+	if (err >= 0)
+		err = sd_event_source_set_enabled(client->paying, SD_EVENT_ON);
+	if (err >= 0)
+		err = sd_event_source_set_priority(client->paying, SD_EVENT_PRIORITY_IDLE);
+	if (err < 0)
+		client->paying = sd_event_source_disable_unref(client->paying);
+	return err;
+}
+
+/* Begin a lease that is right. The answer comes when it is paid for, or backed. */
 static bool begin_lease(struct tbtf_lend_client *client, const struct tbtf_peer_request *request,
-			char *why)
+			bool behind, char *why)
 {
 	struct tbtf_lender *lender = client->lender;
 	struct tbtf_store *store;
@@ -274,19 +288,19 @@ static bool begin_lease(struct tbtf_lend_client *client, const struct tbtf_peer_
 		snprintf(why, TBTF_PEER_MESSAGE, "no memory can be had: %s", strerror(-err));
 		return false;
 	}
-	err = sd_event_add_defer(lender->event, &client->paying, on_paying, client);
-	if (err >= 0)
-		err = sd_event_source_set_enabled(client->paying, SD_EVENT_ON);
-	/* After all that others want. */
-	if (err >= 0)
-		err = sd_event_source_set_priority(client->paying, SD_EVENT_PRIORITY_IDLE);
+	err = behind ? tbtf_lend_behind_lease(lender, client, request) : begin_paying(client);
 	if (err < 0) {
-		snprintf(why, TBTF_PEER_MESSAGE, "the loop has no place: %s", strerror(-err));
-		client->paying = sd_event_source_disable_unref(client->paying);
+		if (err == -EBUSY)
+			snprintf(why, TBTF_PEER_MESSAGE, "%s borrows for another lease at the moment",
+				 lender->conf->node);
+		else
+			snprintf(why, TBTF_PEER_MESSAGE, "%s: %s", behind ? "the borrower of this node" :
+				 "the loop has no place", strerror(-err));
 		tbtf_store_put(store);
 		return false;
 	}
 	lease = tbtf_ledger_add(&lender->ledger, index_of(client), request, tbtf_lend_now());
+	lease->behind = lease->coming = behind;
 	lease->store = store;
 	lease->since = time(NULL);
 	new_secret(lease->export);
@@ -303,28 +317,32 @@ static bool ask_lease(struct tbtf_lend_client *client, const struct tbtf_peer_re
 	struct tbtf_lender *lender = client->lender;
 	enum tbtf_peer_error error = TBTF_PEER_NO_MEMORY;
 	char why[TBTF_PEER_MESSAGE];
+	bool behind;
 
 	if (!tbtf_lend_look(lender))
 		snprintf(why, sizeof(why), "how much memory there is cannot be said");
 	else
-		error = tbtf_ledger_judge(&lender->ledger, &lender->memory, index_of(client), request, why);
-	if (!error && begin_lease(client, request, why))
+		error = tbtf_ledger_judge(&lender->ledger, &lender->memory, index_of(client), request,
+					  &behind, why);
+	if (!error && begin_lease(client, request, behind, why))
 		return false;
 	refuse(client, reply, error ? error : TBTF_PEER_NO_MEMORY, why);
 	return true;
 }
 
-static void finish_lease(struct tbtf_lend_client *client, struct tbtf_lease *lease, const char *why)
+static void finish_lease(struct tbtf_lend_client *client, struct tbtf_lease *lease,
+			 enum tbtf_peer_error error, const char *why)
 {
 	struct tbtf_peer_reply reply = { .id = client->id, .type = TBTF_PEER_LEASE };
 	struct tbtf_lender *lender = client->lender;
 
 	client->paying = sd_event_source_disable_unref(client->paying);
 	client->lease = 0;
+	lease->coming = false;
 	if (!why && tbtf_nbd_server_add(&lender->nbd, lease->export, client->peer, lease->store) < 0)
 		why = "no memory for the export";
 	if (why) {
-		refuse(client, &reply, TBTF_PEER_NO_MEMORY, why);
+		refuse(client, &reply, error, why);
 		tbtf_lend_end(lender, lease, why);
 	} else {
 		/* From the moment on in which its borrower may use it. */
@@ -333,7 +351,8 @@ static void finish_lease(struct tbtf_lend_client *client, struct tbtf_lease *lea
 		memcpy(reply.lease.export, lease->export, sizeof(reply.lease.export));
 		reply.lease.kb = lease->kb;
 		reply.lease.expires_s = tbtf_ledger_renew(&lender->ledger, lease, tbtf_lend_now());
-		tbtf_notice("%s: has lease %" PRIu64 ", %" PRIu64 " KiB", who(client), lease->number, lease->kb);
+		tbtf_notice("%s: has lease %" PRIu64 ", %" PRIu64 " KiB%s", who(client), lease->number,
+			    lease->kb, lease->behind ? ", borrowed for it" : "");
 	}
 	say(client, &reply);
 	/* Called back before it was even there: now there is somebody to be told. */
@@ -465,6 +484,19 @@ static void do_lines(struct tbtf_lend_client *client)
 
 /* -- the loop ------------------------------------------------------------------------ */
 
+/* The answer to who waits for a lease; and what it has said meanwhile is done. */
+static void answer_lease(struct tbtf_lend_client *client, struct tbtf_lease *lease,
+			 enum tbtf_peer_error error, const char *why)
+{
+	finish_lease(client, lease, error, why);
+	do_lines(client);
+	client->more = client->stream.ssl;
+	if (flush(client))
+		watch(client);
+	else
+		drop(client, "is gone");
+}
+
 static int on_paying(sd_event_source *source, void *data)
 {
 	struct tbtf_lend_client *client = data;
@@ -481,16 +513,23 @@ static int on_paying(sd_event_source *source, void *data)
 	    tbtf_store_prepay(lease->store, client->paid, to) < 0)
 		why = "the memory was gone before it could be lent";
 	client->paid = to;
-	if (!why && to < size)
-		return 0;
-	finish_lease(client, lease, why);
-	do_lines(client);
-	client->more = client->stream.ssl;
-	if (flush(client))
-		watch(client);
-	else
-		drop(client, "is gone");
+	if (why || to == size)
+		answer_lease(client, lease, TBTF_PEER_NO_MEMORY, why);
 	return 0;
+}
+
+/**
+ * tbtf_lend_backed() - what is behind a lease is there, or will not be
+ * @client: whose lease is waiting for it
+ * @error: TBTF_PEER_OK: it is there
+ * @why: if not, why
+ */
+void tbtf_lend_backed(struct tbtf_lend_client *client, enum tbtf_peer_error error, const char *why)
+{
+	struct tbtf_ledger *ledger = &client->lender->ledger;
+
+	answer_lease(client, tbtf_ledger_find(ledger, index_of(client), client->lease), error,
+		     error ? why : NULL);
 }
 
 /* Return: false: the client is to be dropped. */
@@ -662,7 +701,8 @@ void tbtf_lend_tell_offer(struct tbtf_lender *lender)
 	for (struct tbtf_lend_client *client = lender->clients; client; client = client->next) {
 		if (client->state != KNOWN)
 			continue;
-		reply.offer_kb = tbtf_ledger_offer_to(&lender->ledger, &lender->memory, index_of(client));
+		reply.offer_kb = tbtf_ledger_offer_to(&lender->ledger, &lender->memory,
+						      index_of(client), &reply.may_swap, &reply.far);
 		say(client, &reply);
 		after_notice(client);
 	}

@@ -138,13 +138,15 @@ static void call_back(struct tbtf_lender *lender, uint64_t now)
 static void tell_news(struct tbtf_lender *lender)
 {
 	char why[TBTF_PEER_MESSAGE];
-	uint64_t offer = tbtf_ledger_offer(&lender->ledger, &lender->memory, why), told = lender->told_kb;
+	uint64_t own = tbtf_ledger_offer(&lender->ledger, &lender->memory, why), told = lender->told_kb;
+	uint64_t offer = own + lender->memory.behind_kb;
 	uint64_t change = offer > told ? offer - told : told - offer;
 
 	if (change <= told / NEWS && !(told && !offer))
 		return;
 	lender->told_kb = offer;
-	tbtf_debug("%" PRIu64 " KiB to lend: %s", offer, why);
+	tbtf_debug("%" PRIu64 " KiB to lend, %" PRIu64 " more to be borrowed: %s", own,
+		   lender->memory.behind_kb, why);
 	tbtf_lend_tell_offer(lender);
 }
 
@@ -155,6 +157,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 
 	tbtf_nbd_server_tick(&lender->nbd);
 	tbtf_lend_tick(lender);
+	tbtf_lend_behind_tick(lender);
 	expire(lender, now);
 	if (tbtf_lend_look(lender)) {
 		call_back(lender, now);
@@ -341,6 +344,7 @@ static void tear_down(struct tbtf_lender *lender)
 	struct tbtf_ledger *ledger = &lender->ledger;
 
 	tbtf_lend_close(lender);
+	tbtf_lend_behind_end(lender);
 	tbtf_nbd_server_stop(&lender->nbd);
 	if (lender->leaving)
 		tbtf_notice("%u leases stay with the service manager", ledger->leases);
@@ -356,12 +360,14 @@ static void tear_down(struct tbtf_lender *lender)
 static int dry(const struct tbtf_lender *lender)
 {
 	char why[TBTF_PEER_MESSAGE];
-	uint64_t kb = tbtf_ledger_offer(&lender->ledger, &lender->memory, why);
+	uint64_t kb = tbtf_ledger_offer(&lender->ledger, &lender->memory, why), far;
+	bool may_swap;
 
 	printf("would lend %" PRIu64 " KiB now: %s\n", kb, why);
-	for (size_t i = 0; i < lender->conf->peers; i++)
-		printf("  to %s, at most %" PRIu64 " KiB\n", lender->conf->peer[i].name,
-		       tbtf_ledger_offer_to(&lender->ledger, &lender->memory, i));
+	for (size_t i = 0; i < lender->conf->peers; i++) {
+		kb = tbtf_ledger_offer_to(&lender->ledger, &lender->memory, i, &may_swap, &far);
+		printf("  to %s, at most %" PRIu64 " KiB\n", lender->conf->peer[i].name, kb);
+	}
 	return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -379,6 +385,7 @@ int tbtf_lend(const struct tbtf_conf *conf, bool dry_run)
 	int code;
 
 	lender.conf = conf;
+	tbtf_lend_behind_setup(&lender);
 	if (!tbtf_lend_look(&lender))
 		return EXIT_FAILED;
 	tbtf_ledger_setup(&lender.ledger, conf, &lender.memory, (uint64_t)time(NULL) * LEASES_A_SECOND);

@@ -315,5 +315,6 @@ int tbtf_lender_dial(struct tbtf_lender *lender)
 	lender->nbd_port = lender->reply->nbd_port;
 	lender->offer_kb = lender->reply->offer_kb;
 	lender->may_swap = lender->reply->may_swap;
+	lender->far = lender->reply->far;
 	return 0;
 }

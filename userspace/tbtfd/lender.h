@@ -29,6 +29,7 @@
  * @next_id: of questions
  * @offer_kb: what it has, as of its last word
  * @may_swap: it may swap what it lends
+ * @far: how many nodes are behind it for that
  * @retry_ms: no connection: when to try again
  * @backoff_ms: how long was waited for that
  * @refused_ms: it gives nothing until then
@@ -47,6 +48,7 @@ struct tbtf_lender {
 	uint64_t next_id;
 	uint64_t offer_kb;
 	bool may_swap;
+	uint64_t far;
 	int64_t retry_ms;
 	int64_t backoff_ms;
 	int64_t refused_ms;
@@ -73,6 +75,7 @@ struct tbtf_leg_more {
  * @n: how many
  * @more: of each leg
  * @mend_ms: of each extent: nothing was to be had for it, not again before
+ * @behalf: of whom it is asked just now; NULL: for this node itself
  * @reply: of whoever was asked last; large
  */
 struct tbtf_lenders {
@@ -83,11 +86,14 @@ struct tbtf_lenders {
 	size_t n;
 	struct tbtf_leg_more more[TBTF_EXTENTS][TBTF_LEGS];
 	int64_t mend_ms[TBTF_EXTENTS];
+	struct tbtf_back *behalf;
 	struct tbtf_peer_reply reply;
 };
 
 struct tbtf_leg_more *tbtf_leg_more(struct tbtf_lenders *all, const struct tbtf_leg *leg);
 struct tbtf_lender *tbtf_leg_lender(struct tbtf_lenders *all, const struct tbtf_leg *leg);
+int tbtf_lenders_get(struct tbtf_lenders *all, uint64_t kb);
+void tbtf_behalf(struct tbtf_lenders *all);
 int tbtf_leg_lease(struct tbtf_lenders *all, struct tbtf_lender *lender, uint64_t kb,
 		   struct tbtf_leg *leg, uint64_t *ret_kb);
 void tbtf_leg_release(struct tbtf_lenders *all, struct tbtf_leg *leg);

@@ -30,6 +30,8 @@
 
 /* Before a lender that had nothing is asked again, unless it says something itself. */
 #define REFUSED_MS	5000
+/* And one whose memory would be had of ourselves. */
+#define RING_MS		60000
 /* A lender backs what it leases with memory before it answers: some seconds a GiB. */
 #define LEASE_MS_PER_GIB 4000
 /* Between attempts to connect a device again that lost its connection. */
@@ -129,6 +131,8 @@ static void on_notice(struct tbtf_lender *lender, const struct tbtf_peer_reply *
 
 	if (reply->kind == TBTF_PEER_NOTICE_OFFER) {
 		lender->offer_kb = reply->offer_kb;
+		lender->may_swap = reply->may_swap;
+		lender->far = reply->far;
 		lender->refused_ms = 0;
 		tbtf_lender_show(lender, "%s", "");
 		return;
@@ -257,6 +261,8 @@ static void forget(struct tbtf_extent *extent)
 		extent->leg[i].index = -1;
 	extent->retry_ms = 0;
 	extent->failed_kb = 0;
+	extent->barred = false;
+	extent->path.n = 0;
 	extent->percent = -1;
 	(void)tbtf_extent_sum(extent, false);
 	tbtf_extent_set(extent, TBTF_EXTENT_NONE);
@@ -297,7 +303,7 @@ static uint64_t ready_kb(size_t *ret_n, bool soon)
 		const struct tbtf_extent *extent = &the.line->extent[i];
 		int state = tbtf_extent_state(extent);
 
-		if (extent->revoked || extent->lost ||
+		if (extent->revoked || extent->lost || extent->path.n > 1 ||
 		    !(state == TBTF_EXTENT_READY || (soon && state == TBTF_EXTENT_WASH)))
 			continue;
 		kb += extent->kb;
@@ -354,7 +360,7 @@ static void wash(struct tbtf_extent *extent)
 
 	if (tbtf_stack_down(&the, extent) && !the.line->quit)
 		return;			/* later */
-	if (!all_usable(extent) || the.line->stopping ||
+	if (!all_usable(extent) || extent->path.n > 1 || the.line->stopping ||
 	    ready_kb(&n, false) >= the.line->conf->borrow.credit_kb || n >= TBTF_EXTENTS_READY) {
 		drop(extent);
 		return;
@@ -372,11 +378,19 @@ static void wash(struct tbtf_extent *extent)
 
 /* -- Growing the line -------------------------------------------------------- */
 
-static void refused(struct tbtf_lender *lender, const char *why)
+/* A ring is one tomorrow as well; memory comes and goes. */
+static void refused(struct tbtf_lenders *all, struct tbtf_lender *lender)
 {
-	tbtf_info("%s gives nothing: %s", lender->peer->name, why);
-	lender->refused_ms = tbtf_now_ms() + REFUSED_MS;
-	tbtf_lender_show(lender, "%s", why);
+	enum tbtf_peer_error error = all->reply.error;
+	bool far = error == TBTF_PEER_CYCLE || error == TBTF_PEER_HOPS;
+
+	tbtf_info("%s gives nothing: %s", lender->peer->name, all->reply.message);
+	lender->refused_ms = tbtf_now_ms() + (far && !all->behalf ? RING_MS : REFUSED_MS);
+	tbtf_lender_show(lender, "%s", all->reply.message);
+	if (!all->behalf)
+		return;
+	all->behalf->error = error;
+	strcpy(all->behalf->why, all->reply.message);
 }
 
 /**
@@ -400,11 +414,23 @@ int tbtf_leg_lease(struct tbtf_lenders *all, struct tbtf_lender *lender, uint64_
 		.path.n = 1,
 	};
 
+	int64_t ms = TBTF_ANSWER_MS + kb * LEASE_MS_PER_GIB / 1048576;
+
 	strcpy(request.path.node[0], all->line->conf->node);
-	if (tbtf_lender_ask(lender, &request, TBTF_ANSWER_MS + kb * LEASE_MS_PER_GIB / 1048576))
+	if (all->behalf) {
+		request.path = all->behalf->path;
+		request.hops = all->behalf->hops;
+	}
+	/*
+	 * One who has to ask others first may take longer, by as much as each of those may:
+	 * who is nearer to the end of the path gives up first, and says so.
+	 */
+	if (lender->may_swap && request.hops > request.path.n)
+		ms *= 1 + 2 * (request.hops - request.path.n);
+	if (tbtf_lender_ask(lender, &request, ms))
 		return -EAGAIN;
 	if (all->reply.error) {
-		refused(lender, all->reply.message);
+		refused(all, lender);
 		return -EAGAIN;
 	}
 	memset(leg, 0, sizeof(*leg));
@@ -418,31 +444,6 @@ int tbtf_leg_lease(struct tbtf_lenders *all, struct tbtf_lender *lender, uint64_
 	if (lender->offer_kb >= *ret_kb)
 		lender->offer_kb -= *ret_kb;
 	return 0;
-}
-
-/**
- * tbtf_lenders_choose() - whom to ask for memory
- * @all: the lenders
- * @but: not the lender of this leg; NULL: any
- *
- * Return: the lender; NULL: none has any.
- */
-struct tbtf_lender *tbtf_lenders_choose(struct tbtf_lenders *all, const struct tbtf_leg *but)
-{
-	struct tbtf_offer offer[TBTF_PEERS_MAX];
-	int64_t now = tbtf_now_ms();
-	int i;
-
-	for (size_t j = 0; j < all->n; j++) {
-		const struct tbtf_lender *lender = &all->lender[j];
-
-		offer[j].there = lender->stream.fd >= 0 && lender->refused_ms <= now &&
-				 !(but && but->peer == j);
-		offer[j].may_swap = lender->may_swap;
-		offer[j].offer_kb = lender->offer_kb;
-	}
-	i = tbtf_extent_lender(offer, all->n, tbtf_lenders_random());
-	return i < 0 ? NULL : &all->lender[i];
 }
 
 static struct tbtf_extent *free_slot(unsigned int *ret_n)
@@ -554,6 +555,33 @@ static bool grow(void)
 	return true;		/* if one is gone the others may do */
 }
 
+/**
+ * tbtf_lenders_get() - an extent on somebody's behalf
+ * @all: the lenders, with @behalf
+ * @kb: how much
+ *
+ * Return: its slot; -1: there is none to be had.
+ */
+int tbtf_lenders_get(struct tbtf_lenders *all, uint64_t kb)
+{
+	struct tbtf_lender *lender[TBTF_LEGS];
+	unsigned int slots;
+	struct tbtf_extent *slot = free_slot(&slots);
+	uint64_t offer_kb;
+
+	/* Who refuses is not chosen again at once. */
+	while (slots > 1 && choose(lender, &offer_kb) && offer_kb >= kb) {
+		slot->legs = all->line->copies;
+		if (lease_legs(slot, lender, kb))
+			continue;
+		slot->path = all->behalf->path;
+		take(slot, lender);
+		if (tbtf_extent_state(slot) != TBTF_EXTENT_NONE)
+			return slot - all->line->extent;
+	}
+	return -1;
+}
+
 /* Offers age. Asked only of those who had too little, and while more is wanted. */
 static void ask_offers(void)
 {
@@ -576,6 +604,7 @@ static void ask_offers(void)
 			continue;
 		lender->offer_kb = the.reply.offer_kb;
 		lender->may_swap = the.reply.may_swap;
+		lender->far = the.reply.far;
 		if (lender->offer_kb < TBTF_EXTENT_MIN_KB)
 			lender->refused_ms = now + REFUSED_MS;
 		tbtf_lender_show(lender, "%s", lender->offer_kb < TBTF_EXTENT_MIN_KB ? "has no memory to give" : "");
@@ -732,6 +761,7 @@ static bool pass(void)
 			greet(&the.lender[i]);
 			attend();
 		}
+	tbtf_behalf(&the);
 	grew = grow();
 	if (!grew) {
 		ask_offers();

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "back.h"
 #include "conf.h"
 #include "extent.h"
 #include "swap.h"
@@ -45,6 +46,7 @@ struct tbtf_lender_view {
  * @to_lenders: an eventfd: the main thread has
  * @asked: counts what the main thread wanted more for
  * @settled: the last @asked after which there was nothing more to be had
+ * @back: what a lender of this node wants
  * @stopping: nothing new any more
  * @quit: and when all is given back, end
  * @view_lock: of @view; never taken on the path of a steal
@@ -58,6 +60,7 @@ struct tbtf_line {
 	struct tbtf_extent extent[TBTF_EXTENTS];
 	int to_main, to_lenders;
 	atomic_uint asked, settled;
+	struct tbtf_back back;
 	atomic_bool stopping, quit;
 	pthread_mutex_t view_lock;
 	struct tbtf_lender_view view[TBTF_PEERS_MAX];

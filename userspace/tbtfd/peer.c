@@ -97,6 +97,30 @@ int tbtf_peer_line(struct tbtf_peer_in *in, const char **ret_line, size_t *ret_l
 	return 1;
 }
 
+/**
+ * tbtf_peer_ring - would a request come back to where it has been?
+ * @path: the nodes that it came by
+ * @node: the next one
+ * @why: if so: "one-two-one is a ring"; as much of it as has room
+ *
+ * Return: whether.
+ */
+bool tbtf_peer_ring(const struct tbtf_peer_path *path, const char *node, char why[TBTF_PEER_MESSAGE])
+{
+	bool ring = false;
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < path->n; i++)
+		ring |= !strcmp(path->node[i], node);
+	if (!ring)
+		return false;
+	for (unsigned int i = 0; i < path->n && len < TBTF_PEER_MESSAGE; i++)
+		len += snprintf(why + len, TBTF_PEER_MESSAGE - len, "%s-", path->node[i]);
+	if (len < TBTF_PEER_MESSAGE)
+		snprintf(why + len, TBTF_PEER_MESSAGE - len, "%s is a ring", node);
+	return true;
+}
+
 /* -- reading ------------------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 3)))
@@ -332,6 +356,9 @@ static int read_offer(struct json_object *object, struct tbtf_peer_reply *ret, c
 {
 	if (get_number(object, "offer_kb", TBTF_PEER_KB_MAX, &ret->offer_kb, why) < 0)
 		return -EBADMSG;
+	if (json_object_object_get_ex(object, "far", NULL) &&
+	    get_number(object, "far", TBTF_PEER_PATH, &ret->far, why) < 0)
+		return -EBADMSG;
 	return get_bool(object, "may_swap", &ret->may_swap, why);
 }
 
@@ -375,7 +402,7 @@ static int read_notice(struct json_object *object, struct tbtf_peer_reply *ret, 
 	}
 	if (!strcmp(name, "offer")) {
 		ret->kind = TBTF_PEER_NOTICE_OFFER;
-		return get_number(object, "offer_kb", TBTF_PEER_KB_MAX, &ret->offer_kb, why);
+		return read_offer(object, ret, why);
 	}
 	return wrong(why, "there is no \"notice\" of this name");
 }
@@ -555,6 +582,13 @@ int tbtf_peer_format_request(const struct tbtf_peer_request *request, char *buf,
 	return finish(&out, buf, size);
 }
 
+static void put_offer(struct out *out, const struct tbtf_peer_reply *reply)
+{
+	put_number(out, "offer_kb", reply->offer_kb);
+	put_bool(out, "may_swap", reply->may_swap);
+	put_number(out, "far", reply->far);
+}
+
 static void put_answer(struct out *out, const struct tbtf_peer_reply *reply)
 {
 	put_number(out, "id", reply->id);
@@ -571,8 +605,7 @@ static void put_answer(struct out *out, const struct tbtf_peer_reply *reply)
 		put_number(out, "nbd_port", reply->nbd_port);
 		/* fallthrough */
 	case TBTF_PEER_OFFER:
-		put_number(out, "offer_kb", reply->offer_kb);
-		put_bool(out, "may_swap", reply->may_swap);
+		put_offer(out, reply);
 		break;
 	case TBTF_PEER_LEASE:
 		put_lease(out, reply->lease.lease);
@@ -610,7 +643,7 @@ int tbtf_peer_format_reply(const struct tbtf_peer_reply *reply, char *buf, size_
 		break;
 	case TBTF_PEER_NOTICE_OFFER:
 		put_string(&out, "notice", "offer");
-		put_number(&out, "offer_kb", reply->offer_kb);
+		put_offer(&out, reply);
 		break;
 	default:
 		put_answer(&out, reply);

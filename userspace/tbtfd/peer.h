@@ -11,9 +11,9 @@
  *
  *   {"id":1,"type":"hello","version":1,"node":"one"}
  *      First of all. Answer: "version", "node" (the lender's name), "nbd_port",
- *      "offer_kb", "may_swap". Errors: version, not-allowed, bad-request.
+ *      "offer_kb", "may_swap", "far". Errors: version, not-allowed, bad-request.
  *   {"id":2,"type":"offer"}
- *      What could be had now. Answer: "offer_kb", "may_swap".
+ *      What could be had now. Answer: "offer_kb", "may_swap", "far".
  *   {"id":3,"type":"lease","kb":65536,"path":["one"],"hops":4}
  *      "path" is the nodes that the request came by, the asking node last; a path
  *      of more than "hops" nodes is refused. Answer: "lease" (its number, as a
@@ -34,11 +34,15 @@
  *
  *   {"notice":"revoke","lease":"7","deadline_s":60}
  *      The lender wants it back. Past the deadline it still keeps the pages.
- *   {"notice":"offer","offer_kb":0}
+ *   {"notice":"offer","offer_kb":0,"may_swap":false,"far":0}
  *      The offer has changed by much.
  *
- * "may_swap" says that pages lent may leave the lender's memory: a borrower takes
- * the others first.
+ * "may_swap" says that pages lent may leave the lender's memory, for its own swap or,
+ * where the lender has to borrow itself, for the nodes behind it: a borrower takes the
+ * others first. A lender that borrows for a lease asks with the path that the request
+ * had, and itself behind it; so a path is whole at every node. "far" is how many nodes
+ * are behind the lender for what it offers, 0 for its own memory, and 0 if it is not
+ * said: two that offer each other's offers stop doing so when that is too many.
  */
 #ifndef _TBTFD_PEER_H
 #define _TBTFD_PEER_H
@@ -137,7 +141,8 @@ enum tbtf_peer_kind {
  * @node: hello
  * @nbd_port: hello
  * @offer_kb: hello, offer, and its notice
- * @may_swap: hello, offer
+ * @may_swap: hello, offer, and its notice
+ * @far: hello, offer, and its notice
  * @lease: lease, renew (without export and kb), and in the notice revoke
  * @deadline_s: the notice revoke
  * @leases: leases: how many of @list count
@@ -154,6 +159,7 @@ struct tbtf_peer_reply {
 	uint64_t nbd_port;
 	uint64_t offer_kb;
 	bool may_swap;
+	uint64_t far;
 	struct tbtf_peer_lease lease;
 	uint64_t deadline_s;
 	unsigned int leases;
@@ -175,6 +181,7 @@ int tbtf_peer_parse_reply(const char *line, size_t len, enum tbtf_peer_type type
 			  struct tbtf_peer_reply *ret, char why[TBTF_PEER_MESSAGE]);
 int tbtf_peer_format_request(const struct tbtf_peer_request *request, char *buf, size_t size);
 int tbtf_peer_format_reply(const struct tbtf_peer_reply *reply, char *buf, size_t size);
+bool tbtf_peer_ring(const struct tbtf_peer_path *path, const char *node, char why[TBTF_PEER_MESSAGE]);
 const char *tbtf_peer_error_name(enum tbtf_peer_error error);
 
 #endif /* _TBTFD_PEER_H */

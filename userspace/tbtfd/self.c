@@ -108,7 +108,7 @@ int tbtf_self_last_to_die(struct tbtf_self_error *error)
 
 /**
  * tbtf_self_memory() - how this node is
- * @ret: what it has; untouched if that cannot be said
+ * @ret: what it has, but for @behind_kb and @far, which stay; untouched if that cannot be said
  *
  * Return: 0 or a negative errno: /proc/meminfo is not as it should be.
  */
@@ -125,10 +125,14 @@ int tbtf_self_memory(struct tbtf_memory *ret)
 		err = tbtf_proc_field(text, "MemAvailable", &memory.available_kb);
 	if (!err)
 		err = tbtf_proc_field(text, "SwapTotal", &memory.swap_kb);
+	if (!err)
+		err = tbtf_proc_field(text, "SwapFree", &memory.swap_free_kb);
 	if (err < 0)
 		return err;
 	pressure = tbtf_proc_pressure();
 	memory.pressure = pressure < 0 ? 0 : pressure;
+	memory.behind_kb = ret->behind_kb;
+	memory.far = ret->far;
 	*ret = memory;
 	return 0;
 }
