@@ -65,6 +65,7 @@ victims "tbtf victims"
 tree "tbtf tree"
 status "tbtf status"
 peers "tbtf peers"
+lend "tbtf lend"
 top "tbtf top"
 report "tbtf report"
 why "tbtf why"
@@ -82,7 +83,7 @@ CASES
 "$TBTF" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | sort > "$tmp/a"
 {
 	echo run; echo set; echo clear; echo spare; echo expendable; echo ordinary; echo list
-	echo victims; echo tree; echo status; echo peers; echo stats; echo watch; echo record; echo top; echo report; echo why; echo last; echo guard; echo doctor; echo drill; echo off; echo on
+	echo victims; echo tree; echo status; echo peers; echo lend; echo stats; echo watch; echo record; echo top; echo report; echo why; echo last; echo guard; echo doctor; echo drill; echo off; echo on
 } | sort > "$tmp/b"
 compare "commands: all are compared here" "--help (<) and this test (>) differ:"
 

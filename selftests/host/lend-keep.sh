@@ -15,7 +15,8 @@ set -u
 . selftests/host/lend-lib.sh
 
 [ -x "$TBTFD" ] || { echo "skip keep: the libraries that tbtfd needs are not here"; exit 0; }
-export RUNTIME_DIRECTORY=$tmp
+export RUNTIME_DIRECTORY=$tmp/run/tbtf
+mkdir -p "$RUNTIME_DIRECTORY"
 
 # start_kept MAX: $keeper, $lender; what it prints is in $tmp/kept
 start_kept()
@@ -45,6 +46,14 @@ same()
 	expect "keep: $1: what was trimmed is a hole" 0 '^ +6291456 +2097152 +3 +hole,zero$' nbdinfo --map "$uri"
 }
 
+# tbtf_lend NAME REGEX
+tbtf_lend()
+{
+	expect "tbtf lend: $1" 0 "$2" "$TBTF" --root "$tmp" lend
+}
+
+expect "tbtf lend: no lender" 1 'no lender is running .*: systemctl start tbtfd-lend' "$TBTF" --root "$tmp" lend
+
 # --- a manager that keeps them
 conf
 start_kept 600
@@ -59,6 +68,23 @@ uri=nbd://127.0.0.1:$nbd_port/$export
 } > "$tmp/image"
 check "keep: it is written" nbdcopy "$tmp/image" "$uri"
 check "keep: and trimmed in part" qemu-io -f raw -c "discard 6M 2M" "$uri"
+
+tbtf_lend "how much" '^lent: 8.0M of 128.0M, of which 8.0M are there$'
+tbtf_lend "what there is" '^to lend: 120.0M: memory_kb = 131072 allows no more$'
+tbtf_lend "that leases are kept" '^leases outlive this lender'
+tbtf_lend "a borrower" '^one +away +- +1 +8.0M +88.0M( +may swap)?$'
+tbtf_lend "another" '^three +away +- +0 +0K +96.0M( +may swap)?$'
+tbtf_lend "a lease, what is written, by which path" "^$number +one +8.0M +6.0M +[0-9]+s +- +0  one  no connection\$"
+perl selftests/host/peer.pl hold "$nbd_port" 127.0.0.1 "$export" > "$tmp/held" 2>&1 &
+holder=$!
+wait_until "tbtf lend: somebody is connected" grep -q size "$tmp/held"
+tbtf_lend "its latency" "^$number +one +8.0M +6.0M +[0-9]+s +[0-9.]+ms +0  one\$"
+kill -KILL $holder
+wait $holder 2> /dev/null
+"$TBTF" --root "$tmp" lend --json > "$tmp/json"
+check "tbtf lend: --json is of the three kinds" [ "$(sed -n 's/^{"kind":"\([a-z]*\)".*/\1/p' "$tmp/json" | sort | uniq -c |
+	tr -s ' \n' ' ')" = " 2 borrower 1 lease 1 lend " ]
+check "tbtf lend: no export's name is told" sh -c "! grep -q '$export' '$tmp/json'"
 
 kill -HUP "$keeper"
 again 2

@@ -43,7 +43,8 @@ struct cmd {
 
 extern const struct cmd cmd_run, cmd_set, cmd_clear, cmd_spare, cmd_expendable, cmd_ordinary,
 	cmd_list, cmd_victims, cmd_tree, cmd_status, cmd_off, cmd_on, cmd_drill, cmd_doctor,
-	cmd_stats, cmd_watch, cmd_record, cmd_top, cmd_report, cmd_why, cmd_last, cmd_guard, cmd_peers;
+	cmd_stats, cmd_watch, cmd_record, cmd_top, cmd_report, cmd_why, cmd_last, cmd_guard, cmd_peers,
+	cmd_lend;
 
 #define HELP_OPTION	"  -h, --help              print this help\n"
 

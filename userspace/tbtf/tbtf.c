@@ -21,6 +21,7 @@ static const struct cmd * const cmds[] = {
 	&cmd_tree,
 	&cmd_status,
 	&cmd_peers,
+	&cmd_lend,
 	&cmd_top,
 	&cmd_report,
 	&cmd_why,

@@ -648,6 +648,23 @@ refused:
 }
 
 /**
+ * tbtf_lend_here() - is a borrower connected?
+ * @lender: the lender
+ * @peer: the borrower: index in [peers]
+ *
+ * Return: since when, CLOCK_REALTIME; 0: it is not.
+ */
+uint64_t tbtf_lend_here(const struct tbtf_lender *lender, size_t peer)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (struct tbtf_lend_client *client = lender->clients; client; client = client->next)
+		if (client->state == KNOWN && index_of(client) == peer && client->since < first)
+			first = client->since;
+	return first == UINT64_MAX ? 0 : time(NULL) - (tbtf_lend_now() - first);
+}
+
+/**
  * tbtf_lend_tick() - send those away who do not come to the point
  * @lender: the lender
  *

@@ -336,6 +336,7 @@ static int set_up(struct tbtf_lender *lender, const struct tbtf_conf *conf)
 	if (listen_at(lender, conf->lend.nbd_port, on_nbd) < 0 ||
 	    listen_at(lender, control_port(conf), on_control) < 0)
 		return EXIT_FAILED;
+	tbtf_lend_control_open(lender);
 	return EXIT_OK;
 }
 
@@ -345,6 +346,7 @@ static void tear_down(struct tbtf_lender *lender)
 
 	tbtf_lend_close(lender);
 	tbtf_lend_behind_end(lender);
+	tbtf_lend_control_close(lender);
 	tbtf_nbd_server_stop(&lender->nbd);
 	if (lender->leaving)
 		tbtf_notice("%u leases stay with the service manager", ledger->leases);

@@ -45,6 +45,7 @@ struct tbtf_lend_behind {
  * @memory: how the node is, not older than a second
  * @nbd: who serves it
  * @tls: NULL: encryption = none
+ * @control: the socket that "tbtf lend" asks
  * @behind: what this node's borrower is asked
  * @clients: control connections
  * @client_count: how many
@@ -58,6 +59,7 @@ struct tbtf_lender {
 	struct tbtf_memory memory;
 	struct tbtf_nbd_server nbd;
 	struct tbtf_tls *tls;
+	sd_event_source *control;
 	struct tbtf_lend_behind behind;
 	struct tbtf_lend_client *clients;
 	unsigned int client_count;
@@ -74,11 +76,16 @@ void tbtf_lend_hold(struct tbtf_lender *lender);
 
 /* lend-client.c */
 void tbtf_lend_take(struct tbtf_lender *lender, int fd);
+uint64_t tbtf_lend_here(const struct tbtf_lender *lender, size_t peer);
 void tbtf_lend_tick(struct tbtf_lender *lender);
 void tbtf_lend_tell_revoked(struct tbtf_lender *lender, const struct tbtf_lease *lease);
 void tbtf_lend_tell_offer(struct tbtf_lender *lender);
 void tbtf_lend_backed(struct tbtf_lend_client *client, enum tbtf_peer_error error, const char *why);
 void tbtf_lend_close(struct tbtf_lender *lender);
+
+/* lend-control.c */
+void tbtf_lend_control_open(struct tbtf_lender *lender);
+void tbtf_lend_control_close(struct tbtf_lender *lender);
 
 /* keep.c */
 void tbtf_keep_find(struct tbtf_lender *lender);

@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,34 @@ unsigned int tbtf_nbd_server_conns(struct tbtf_nbd_server *server, const char *n
 	}
 	pthread_mutex_unlock(&server->lock);
 	return n;
+}
+
+/**
+ * tbtf_nbd_server_use - what goes on at an export
+ * @server: the server
+ * @name: its name
+ * @ret: all 0 without such an export
+ */
+void tbtf_nbd_server_use(struct tbtf_nbd_server *server, const char *name,
+			 struct tbtf_nbd_use *ret)
+{
+	struct tcp_info info;
+	socklen_t len;
+
+	*ret = (struct tbtf_nbd_use){ .conns = 0 };
+	pthread_mutex_lock(&server->lock);
+	for (struct tbtf_nbd_conn *conn = server->list; conn; conn = conn->next) {
+		if (!conn->export || !same_name(conn->export->name, name))
+			continue;
+		ret->conns++;
+		/* Another thread's, which counts on: a number of a moment ago will do. */
+		ret->requests += __atomic_load_n(&conn->requests, __ATOMIC_RELAXED);
+		len = sizeof(info);
+		if (!getsockopt(conn->stream.fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+		    info.tcpi_rtt > ret->rtt_us)
+			ret->rtt_us = info.tcpi_rtt;
+	}
+	pthread_mutex_unlock(&server->lock);
 }
 
 static bool may_have(const struct tbtf_nbd_conn *conn, const struct tbtf_peer *owner)

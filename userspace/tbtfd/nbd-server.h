@@ -36,6 +36,13 @@ struct tbtf_nbd_export {
 	unsigned int conns;
 };
 
+/* struct tbtf_nbd_use - what goes on at an export */
+struct tbtf_nbd_use {
+	unsigned int conns;
+	uint64_t requests;	/* of these connections */
+	uint64_t rtt_us;	/* to the borrower and back, the longest; 0: not known */
+};
+
 struct tbtf_nbd_conn;
 
 struct tbtf_nbd_server {
@@ -55,6 +62,8 @@ int tbtf_nbd_server_add(struct tbtf_nbd_server *server, const char *name,
 			const struct tbtf_peer *owner, struct tbtf_store *store);
 void tbtf_nbd_server_remove(struct tbtf_nbd_server *server, const char *name);
 unsigned int tbtf_nbd_server_conns(struct tbtf_nbd_server *server, const char *name);
+void tbtf_nbd_server_use(struct tbtf_nbd_server *server, const char *name,
+			 struct tbtf_nbd_use *ret);
 int tbtf_nbd_server_take(struct tbtf_nbd_server *server, int fd);
 void tbtf_nbd_server_tick(struct tbtf_nbd_server *server);
 void tbtf_nbd_server_stop(struct tbtf_nbd_server *server);

@@ -248,6 +248,22 @@ uint64_t tbtf_store_held(const struct tbtf_store *store)
 	return bytes > store->tail_size ? bytes - store->tail_size : 0;
 }
 
+/**
+ * tbtf_store_written - how much of it may hold something else than zeroes
+ * @store: the store
+ *
+ * Return: bytes.
+ */
+uint64_t tbtf_store_written(const struct tbtf_store *store)
+{
+	uint64_t n = 0;
+
+	for (uint64_t page = 0; page < store->size / TBTF_STORE_PAGE; page += WORD_PAGES)
+		n += __builtin_popcountll(atomic_load_explicit(&store->written[page / WORD_PAGES],
+							       memory_order_relaxed));
+	return n * TBTF_STORE_PAGE;
+}
+
 /* The bits of pages [@page, @end) that are in the word of @page. */
 static uint64_t bits(uint64_t page, uint64_t end)
 {

@@ -45,6 +45,7 @@ struct tbtf_store *tbtf_store_get(struct tbtf_store *store);
 void tbtf_store_put(struct tbtf_store *store);
 void tbtf_store_end(struct tbtf_store *store);
 int tbtf_store_prepay(struct tbtf_store *store, uint64_t from, uint64_t to);
+uint64_t tbtf_store_written(const struct tbtf_store *store);
 uint64_t tbtf_store_held(const struct tbtf_store *store);
 
 void tbtf_store_writing(struct tbtf_store *store, uint64_t offset, uint64_t len);
