@@ -77,8 +77,10 @@ void tbtf_behalf(struct tbtf_lenders *all)
 		return;
 	back->error = TBTF_PEER_NO_MEMORY;
 	(void)snprintf(back->why, sizeof(back->why), "no node behind it has as much");
-	for (size_t i = 0; i < all->n && back->error != TBTF_PEER_CYCLE; i++) {
-		if (!tbtf_peer_ring(&back->path, all->lender[i].peer->name, why))
+	/* Of those that are not asked, the one that the request came by first is named. */
+	for (unsigned int i = 0; i < back->path.n && back->error != TBTF_PEER_CYCLE; i++) {
+		if (!tbtf_conf_peer(all->line->conf, back->path.node[i]) ||
+		    !tbtf_peer_ring(&back->path, back->path.node[i], why))
 			continue;
 		back->error = TBTF_PEER_CYCLE;
 		strcpy(back->why, why);
