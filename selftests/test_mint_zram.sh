@@ -58,7 +58,7 @@ check "a fast compressor" grep -qE '\[(lz4|lzo|lzo-rle)\]' "/sys/block/zram$zram
 check "P grows beyond memory" hog_do p 60 grow $((memory + 8000)) 1M
 is "it was printed, once" "$(said_count 'printed by zram for')" 1
 is "outcome of all that: granted" \
-	"$(($(stat_since requests_granted) > 0)) $(stat_since outcome_killed) $(stat_since kills)" "1 0 0"
+	"$(($(stat_since requests_granted) > 0)) $(stat_since outcome_killed) $(stat_since sacrifices)" "1 0 0"
 is "before all other swap" "$(awk -v d="/dev/zram$zram" '$1 == d { print $5 }' /proc/swaps)" 50
 check "every byte is right" hog_do p 90 verify
 check "the episode is over" episodes_over 30
