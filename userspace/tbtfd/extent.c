@@ -231,9 +231,9 @@ static bool whole(const struct tbtf_extent *extent)
  * @extent: the line
  * @n: its slots
  *
- * Of those that are this node's own, and close no ring: one that has all its copies, if there is one. Then the one whose lenders have the
- * fewest attached: the kernel spreads pages evenly over devices of equal priority. Then
- * the one that has been ready longest.
+ * Of those that are this node's own, and close no ring: one that has all its copies, if
+ * there is one. Then the one whose lenders have the fewest attached: the kernel spreads
+ * pages evenly over devices of equal priority. Then the one that has been ready longest.
  *
  * Context: owner main; allocates nothing.
  * Return: its slot, or -1: none is ready.
