@@ -41,10 +41,11 @@ away()
 		: > /tmp/borrow.log
 }
 
-# quiet NAME: an unmarked hog that has pages elsewhere, and does not touch them
+# quiet NAME: an unmarked hog that has pages elsewhere, and does not touch them. (It is
+# stopped: its stack may be among them.)
 quiet()
 {
-	hog_start "$1" -s 12M -c q && hog_alive "$1" &&
+	hog_start "$1" -s 12M -c q && hog_alive "$1" && kill -STOP "$(hog_pid "$1")" &&
 		[ "$(status_kb "$(hog_pid "$1")" VmSwap)" -gt 1024 ]
 }
 
@@ -122,7 +123,7 @@ hog_kill asleep
 # --- the link is back, and cut again; this time nobody else has pages there
 : > /tmp/borrow.log
 link 1-2 on
-check "with the link back the lender is there" wait_for "grep -q 'two is there, and offers' /tmp/borrow.log" 60
+check "with the link back there is a line again" wait_for "grep -q 'credit line: 65536 of' /tmp/borrow.log" 90
 check "and a process has pages elsewhere" holds last
 link 1-2 off
 hog_tell last verify
