@@ -96,10 +96,6 @@ static int start(const struct role *role, const char *path, bool check_only, boo
 		printf("%s: good for '%s'\n", path, role->who);
 		return close_stdout();
 	}
-	if (!role->run) {
-		tbtf_err("not written yet: this version reads its configuration, and no more");
-		return EXIT_FAILED;
-	}
 	return role->run(&conf, dry_run);
 }
 
