@@ -80,6 +80,7 @@ static void test_parse(void)
 	result(stat.pages_kb == 8000 && stat.packed_kb == 1954 && stat.memory_kb == 2364 && stat.hard_kb == 100,
 	       "mm_stat: its numbers");
 	is("mm_stat: with more at its end", tbtf_zram_parse("1024 2 3 4 5 6 7 8 9 10 11\n", &stat), 0);
+	is("mm_stat: its limit", tbtf_zram_parse("1024 2 3 8192 5 6 7 8\n", &stat) ? 0 : stat.limit_kb, 8);
 	is("mm_stat: cut off", tbtf_zram_parse("1024 2 3 4 5 6 7\n", &stat), -EPROTO);
 	is("mm_stat: nothing", tbtf_zram_parse("", &stat), -EPROTO);
 	result(stat.pages_kb == 1, "mm_stat: what was wrong changed nothing");

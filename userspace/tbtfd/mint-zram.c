@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "log.h"
@@ -144,6 +145,7 @@ static uint64_t print(struct tbtf_mint *mint, const struct tbtf_request *request
 	mint->used_kb = 0;
 	mint->cost_kb = 0;
 	mint->pays = true;
+	mint->full = false;
 	mint->out_kb = the.kb;
 	tbtf_mint_well(mint);
 	return gain();
@@ -168,6 +170,13 @@ static void look_out(struct tbtf_mint *mint)
 		tbtf_warning("zram is no gain: %" PRIu64 " kB of memory for %" PRIu64 " kB, of which %" PRIu64 " kB cannot be compressed",
 			     stat.memory_kb, stat.pages_kb, stat.hard_kb);
 	mint->pays = pays;
+	/* Of what it may take an eighth is left: the other mints need time to print. */
+	if (!mint->full && stat.limit_kb && stat.memory_kb >= stat.limit_kb - stat.limit_kb / 8) {
+		tbtf_warning("%s is full: %" PRIu64 " kB of memory, of %" PRIu64 " kB that it may take",
+			     device, stat.memory_kb, stat.limit_kb);
+		mint->full = true;
+		(void)eventfd_write(mint->to_main, 1);
+	}
 	if (tbtf_swap_find(device, &swap) != -ENOENT)
 		return;
 	tbtf_notice("%s is swap no more: somebody else's swapoff", device);
@@ -210,6 +219,7 @@ static int take_back(struct tbtf_mint *mint)
 	mint->preparing = true;
 	mint->out_kb = mint->used_kb = mint->cost_kb = mint->back_kb = 0;
 	mint->pays = true;
+	mint->full = false;
 	err = tbtf_zram_remove(the.index);
 	if (!err)
 		the.index = -1;

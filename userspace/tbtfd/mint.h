@@ -88,6 +88,8 @@ enum tbtf_mint_job {
  * @ns_per_kb: what making costs in time; 0: not known
  * @pays: false: what is out is no gain, and is to be taken back as soon as other
  *	swap has room
+ * @full: what is out hardly takes any more, though the kernel believes that it does: it
+ *	would try, and not be out of memory, for ever. The next mint prints unasked
  * @stopping: nothing is made ready any more
  * @child: a swapoff at work, 0: none; a request kills it
  * @printed_kb: since the start, all that print() returned
@@ -112,6 +114,7 @@ struct tbtf_mint {
 	_Atomic uint64_t out_kb, used_kb, cost_kb, back_kb;
 	_Atomic uint64_t ns_per_kb;
 	atomic_bool pays;
+	atomic_bool full;
 	atomic_bool stopping;
 	_Atomic pid_t child;
 	_Atomic uint64_t printed_kb, prints;

@@ -186,9 +186,16 @@ void tbtf_press_request(const struct tbtf_request *request)
 
 static void printed(struct desk *desk)
 {
-	struct want *want = &the.want[desk->want];
+	struct want *want;
 	uint64_t kb = desk->mint.kb;
 
+	if (desk->want == NOBODY) {
+		if (kb)
+			tbtf_notice("%" PRIu64 " kB printed by %s in place of what is full", kb,
+				    name_of(desk));
+		return;
+	}
+	want = &the.want[desk->want];
 	desk->want = NOBODY;
 	want->at_work = false;
 	if (!kb) {
@@ -246,6 +253,30 @@ static void taken_back(struct desk *desk)
 		     err == -EINTR ? "its swapoff was killed" : strerror(-err));
 }
 
+/*
+ * A mint that is full while the kernel goes on using it: another one, which brings swap
+ * too, takes its place. Nobody asks for that, for the kernel believes to have swap.
+ */
+static void relieve(void)
+{
+	static const struct tbtf_request unasked = { .rung = TBTF_RUNG_PRINT };
+	bool full = false;
+
+	for (size_t i = 0; i < the.n; i++) {
+		struct desk *desk = &the.desk[i];
+
+		full = full || (desk->mint.full && desk->mint.out_kb);
+		if (!full || !desk->mint.ops->swap || !desk->mint.ready_kb || desk->mint.out_kb)
+			continue;
+		tbtf_memory_ballast_free();
+		if (!tbtf_mint_give(&desk->mint, TBTF_JOB_PRINT, &unasked))
+			continue;
+		desk->job = TBTF_JOB_PRINT;
+		desk->want = NOBODY;
+		return;
+	}
+}
+
 /**
  * tbtf_press_collect() - see what the mints have done, and go on
  *
@@ -264,6 +295,7 @@ void tbtf_press_collect(void)
 		else
 			taken_back(desk);
 	}
+	relieve();
 	for (size_t i = 0; i < WANTS; i++) {
 		struct want *want = &the.want[i];
 

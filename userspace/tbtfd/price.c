@@ -136,14 +136,15 @@ bool tbtf_zram_resize(uint64_t have_kb, uint64_t want_kb)
  */
 int tbtf_zram_parse(const char *text, struct tbtf_zram_stat *ret)
 {
-	uint64_t pages, packed, memory, hard;
+	uint64_t pages, packed, memory, limit, hard;
 
-	if (sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %" SCNu64,
-		   &pages, &packed, &memory, &hard) != 4)
+	if (sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %" SCNu64,
+		   &pages, &packed, &memory, &limit, &hard) != 5)
 		return -EPROTO;
 	ret->pages_kb = pages / 1024;
 	ret->packed_kb = (packed + 1023) / 1024;
 	ret->memory_kb = memory / 1024;
+	ret->limit_kb = limit / 1024;
 	ret->hard_kb = hard * 4;
 	return 0;
 }

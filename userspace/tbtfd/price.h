@@ -39,6 +39,7 @@ struct tbtf_zram_stat {
 	uint64_t pages_kb;	/* what is stored */
 	uint64_t packed_kb;	/* compressed */
 	uint64_t memory_kb;	/* what it takes */
+	uint64_t limit_kb;	/* what it may take; 0: anything */
 	uint64_t hard_kb;	/* of pages_kb: incompressible, stored as they are */
 };
 
