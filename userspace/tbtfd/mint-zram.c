@@ -244,6 +244,7 @@ static void plan(const struct tbtf_conf *conf, char *ret, size_t size)
 const struct tbtf_mint_ops tbtf_mint_zram = {
 	.name = "zram",
 	.swap = true,
+	.fills = true,
 	.open = find,
 	.prepare = prepare,
 	.print = print,

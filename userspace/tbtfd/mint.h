@@ -41,6 +41,7 @@ struct tbtf_mint;
  * struct tbtf_mint_ops - what a mint is
  * @name: the word in the configuration
  * @swap: it brings swap: no use for who cannot be swapped (TBTF_REQUEST_NO_SWAP)
+ * @fills: it may be @full long before the kernel knows: looked at often while it is out
  * @serves: main thread: is it of use for this request? Neither waits nor allocates.
  *	NULL: for every one
  * @open: Return: 0, or an errno, which has been said: the daemon does not start
@@ -55,6 +56,7 @@ struct tbtf_mint;
 struct tbtf_mint_ops {
 	const char *name;
 	bool swap;
+	bool fills;
 	bool (*serves)(const struct tbtf_mint *mint, const struct tbtf_request *request);
 	int (*open)(struct tbtf_mint *mint);
 	void (*prepare)(struct tbtf_mint *mint);
