@@ -44,28 +44,11 @@ static struct {
 
 /* -- A cgroup's files ------------------------------------------------------------- */
 
-static int read_text(int dir, const char *name, char *ret, size_t size)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, ret, size - 1);
-	if (len < 0)
-		len = -errno;
-	(void)close(fd);
-	if (len < 0)
-		return len;
-	ret[len] = 0;
-	return 0;
-}
-
 /* A number of bytes, or "max". */
 static int read_bytes(int dir, const char *name, uint64_t *ret)
 {
 	char text[32];
-	int err = read_text(dir, name, text, sizeof(text));
+	int err = tbtf_proc_text_at(dir, name, text, sizeof(text));
 
 	if (err)
 		return err;
@@ -101,7 +84,7 @@ static uint64_t cache_of(int dir)
 	uint64_t active = 0, inactive = 0;
 	const char *at;
 
-	if (read_text(dir, "memory.stat", text, sizeof(text)))
+	if (tbtf_proc_text_at(dir, "memory.stat", text, sizeof(text)))
 		return 0;
 	at = strstr(text, "\nactive_file ");
 	if (at)

@@ -16,16 +16,17 @@
 #include "proc.h"
 
 /**
- * tbtf_proc_text() - a small file as text
- * @path: the file
+ * tbtf_proc_text_at() - a small file as text
+ * @dir: an open directory, or AT_FDCWD
+ * @path: the file, from there
  * @ret: where it goes
  * @size: of @ret; what does not fit is left out
  *
  * Return: 0; or the errno of open(2) or read(2).
  */
-int tbtf_proc_text(const char *path, char *ret, size_t size)
+int tbtf_proc_text_at(int dir, const char *path, char *ret, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	ssize_t len;
 
 	if (fd < 0)
@@ -38,6 +39,19 @@ int tbtf_proc_text(const char *path, char *ret, size_t size)
 		return len;
 	ret[len] = 0;
 	return 0;
+}
+
+/**
+ * tbtf_proc_text() - tbtf_proc_text_at() of a whole path
+ * @path: the file
+ * @ret: where it goes
+ * @size: of @ret; what does not fit is left out
+ *
+ * Return: 0; or the errno of open(2) or read(2).
+ */
+int tbtf_proc_text(const char *path, char *ret, size_t size)
+{
+	return tbtf_proc_text_at(AT_FDCWD, path, ret, size);
 }
 
 /**

@@ -13,6 +13,7 @@
 /* /proc/meminfo and /proc/self/status fit. */
 #define TBTF_PROC_TEXT	8192
 
+int tbtf_proc_text_at(int dir, const char *path, char *ret, size_t size);
 int tbtf_proc_text(const char *path, char *ret, size_t size);
 int tbtf_proc_write(const char *path, const char *text, int flags);
 int tbtf_proc_field(const char *text, const char *name, uint64_t *ret);
