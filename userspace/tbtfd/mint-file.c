@@ -27,8 +27,6 @@
 #include "mint.h"
 #include "swap.h"
 
-#define PRIORITY_MOST	32767	/* of swap */
-
 /* How fast the disk is: so much is written to it, past all caches. */
 #define TRIAL		(1UL << 20)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -236,21 +234,15 @@ static void prepare(struct tbtf_mint *mint)
 	mint->ready_kb = kb;
 }
 
-static unsigned int first_priority(const struct tbtf_conf *conf)
-{
-	return conf->print.zram_priority < PRIORITY_MOST ? conf->print.zram_priority + 1 : PRIORITY_MOST;
-}
-
 static uint64_t print(struct tbtf_mint *mint, const struct tbtf_request *request)
 {
 	uint64_t kb = mint->ready_kb;
 	int err;
 
+	(void)request;
 	if (!kb)
 		return 0;
-	/* Unasked, because zram is full: not after that, but in its place. */
-	err = request->id ? tbtf_swap_on_last(the.path) :
-	      tbtf_swap_on(the.path, first_priority(mint->conf));
+	err = tbtf_swap_on_last(the.path);
 	mint->ready_kb = 0;
 	if (err) {
 		tbtf_mint_why(mint, "cannot make %s swap: %s", the.path, strerror(-err));

@@ -27,7 +27,7 @@
 
 #define STACK		(256 * 1024)
 #define LOOK_MS		1000
-#define LOOK_FILLS_MS	100
+#define LOOK_GROWS_MS	100
 /* What could not be made ready is tried again after so long. */
 #define PREPARE_MS	10000
 
@@ -163,7 +163,7 @@ static void *run(void *data)
 				kick(mint->to_main);
 			continue;
 		}
-		(void)poll(fds, 2, mint->ops->fills && mint->out_kb ? LOOK_FILLS_MS : LOOK_MS);
+		(void)poll(fds, 2, mint->ops->grows && mint->out_kb ? LOOK_GROWS_MS : LOOK_MS);
 		if (fds[0].revents && read(mint->wake, &count, sizeof(count)) > 0)
 			continue;
 		mint->ops->look(mint);

@@ -41,7 +41,7 @@ struct tbtf_mint;
  * struct tbtf_mint_ops - what a mint is
  * @name: the word in the configuration
  * @swap: it brings swap: no use for who cannot be swapped (TBTF_REQUEST_NO_SWAP)
- * @fills: it may be @full long before the kernel knows: looked at often while it is out
+ * @grows: what it has out may be full soon, and more is to be ready then: looked at often
  * @serves: main thread: is it of use for this request? Neither waits nor allocates.
  *	NULL: for every one
  * @open: Return: 0, or an errno, which has been said: the daemon does not start
@@ -56,7 +56,7 @@ struct tbtf_mint;
 struct tbtf_mint_ops {
 	const char *name;
 	bool swap;
-	bool fills;
+	bool grows;
 	bool (*serves)(const struct tbtf_mint *mint, const struct tbtf_request *request);
 	int (*open)(struct tbtf_mint *mint);
 	void (*prepare)(struct tbtf_mint *mint);
@@ -90,8 +90,6 @@ enum tbtf_mint_job {
  * @ns_per_kb: what making costs in time; 0: not known
  * @pays: false: what is out is no gain, and is to be taken back as soon as other
  *	swap has room
- * @full: what is out hardly takes any more, though the kernel believes that it does: it
- *	would try, and not be out of memory, for ever. The next mint prints unasked
  * @stopping: nothing is made ready any more
  * @child: a swapoff at work, 0: none; a request kills it
  * @printed_kb: since the start, all that print() returned
@@ -116,7 +114,6 @@ struct tbtf_mint {
 	_Atomic uint64_t out_kb, used_kb, cost_kb, back_kb;
 	_Atomic uint64_t ns_per_kb;
 	atomic_bool pays;
-	atomic_bool full;
 	atomic_bool stopping;
 	_Atomic pid_t child;
 	_Atomic uint64_t printed_kb, prints;

@@ -186,16 +186,9 @@ void tbtf_press_request(const struct tbtf_request *request)
 
 static void printed(struct desk *desk)
 {
-	struct want *want;
+	struct want *want = &the.want[desk->want];
 	uint64_t kb = desk->mint.kb;
 
-	if (desk->want == NOBODY) {
-		if (kb)
-			tbtf_notice("%" PRIu64 " kB printed by %s in place of what is full", kb,
-				    name_of(desk));
-		return;
-	}
-	want = &the.want[desk->want];
 	desk->want = NOBODY;
 	want->at_work = false;
 	if (!kb) {
@@ -234,47 +227,26 @@ static void there_again(struct desk *desk)
 
 static void taken_back(struct desk *desk)
 {
+	uint64_t used_kb = desk->mint.used_kb;
 	int err = desk->mint.err;
 
 	if (!err) {
+		uint64_t back_kb = desk->back_kb > used_kb ? desk->back_kb - used_kb : 0;
+
 		desk->patience_ms = 0;
 		desk->tried_kb = 0;
 		tbtf_notice("what %s has printed is withdrawn: %" PRIu64 " kB came back in %" PRId64 " ms",
-			    name_of(desk), desk->back_kb, now_ms() - desk->since_ms);
+			    name_of(desk), back_kb, now_ms() - desk->since_ms);
 		return;
 	}
 	desk->patience_ms = desk->patience_ms ? desk->patience_ms * 2 : RETRY_MS;
 	if (desk->patience_ms > RETRY_MAX_MS)
 		desk->patience_ms = RETRY_MAX_MS;
 	desk->retry_ms = now_ms() + desk->patience_ms;
-	desk->tried_kb = desk->mint.used_kb;
+	desk->tried_kb = used_kb;
 	there_again(desk);
 	tbtf_warning("what %s has printed stays: %s", name_of(desk),
 		     err == -EINTR ? "its swapoff was killed" : strerror(-err));
-}
-
-/*
- * A mint that is full while the kernel goes on using it: another one, which brings swap
- * too, takes its place. Nobody asks for that, for the kernel believes to have swap.
- */
-static void relieve(void)
-{
-	static const struct tbtf_request unasked = { .rung = TBTF_RUNG_PRINT };
-	bool full = false;
-
-	for (size_t i = 0; i < the.n; i++) {
-		struct desk *desk = &the.desk[i];
-
-		full = full || (desk->mint.full && desk->mint.out_kb);
-		if (!full || !desk->mint.ops->swap || !desk->mint.ready_kb || desk->mint.out_kb)
-			continue;
-		tbtf_memory_ballast_free();
-		if (!tbtf_mint_give(&desk->mint, TBTF_JOB_PRINT, &unasked))
-			continue;
-		desk->job = TBTF_JOB_PRINT;
-		desk->want = NOBODY;
-		return;
-	}
 }
 
 /**
@@ -295,7 +267,6 @@ void tbtf_press_collect(void)
 		else
 			taken_back(desk);
 	}
-	relieve();
 	for (size_t i = 0; i < WANTS; i++) {
 		struct want *want = &the.want[i];
 

@@ -95,22 +95,17 @@ uint64_t tbtf_zram_limit(uint64_t total_kb, uint64_t said_kb)
 }
 
 /**
- * tbtf_zram_size() - how large the device is made for it
- * @limit_kb: the memory that it may take
- * @price: as measured
+ * tbtf_zram_size() - how large a device may be
+ * @limit_kb: the memory that all of them may take
+ * @spoken_for_kb: what those that are there take, and what they may still come to take
  *
- * A device larger than what can ever be in it would only cost tables, and promise more
- * than there is. So no more than four times is believed.
+ * With a page of memory for each of its pages: then it never has to refuse one.
  *
  * Return: KiB, whole MiB.
  */
-uint64_t tbtf_zram_size(uint64_t limit_kb, unsigned int price)
+uint64_t tbtf_zram_size(uint64_t limit_kb, uint64_t spoken_for_kb)
 {
-	if (price < 250)
-		price = 250;
-	if (price > 1000)
-		price = 1000;
-	return limit_kb * 1000 / price / MIB_KB * MIB_KB;
+	return spoken_for_kb < limit_kb ? (limit_kb - spoken_for_kb) / MIB_KB * MIB_KB : 0;
 }
 
 /**
@@ -136,15 +131,14 @@ bool tbtf_zram_resize(uint64_t have_kb, uint64_t want_kb)
  */
 int tbtf_zram_parse(const char *text, struct tbtf_zram_stat *ret)
 {
-	uint64_t pages, packed, memory, limit, hard;
+	uint64_t pages, packed, memory, hard;
 
-	if (sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %" SCNu64,
-		   &pages, &packed, &memory, &limit, &hard) != 5)
+	if (sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %" SCNu64,
+		   &pages, &packed, &memory, &hard) != 4)
 		return -EPROTO;
 	ret->pages_kb = pages / 1024;
 	ret->packed_kb = (packed + 1023) / 1024;
 	ret->memory_kb = memory / 1024;
-	ret->limit_kb = limit / 1024;
 	ret->hard_kb = hard * 4;
 	return 0;
 }

@@ -39,7 +39,6 @@ struct tbtf_zram_stat {
 	uint64_t pages_kb;	/* what is stored */
 	uint64_t packed_kb;	/* compressed */
 	uint64_t memory_kb;	/* what it takes */
-	uint64_t limit_kb;	/* what it may take; 0: anything */
 	uint64_t hard_kb;	/* of pages_kb: incompressible, stored as they are */
 };
 
@@ -64,7 +63,7 @@ uint64_t tbtf_rate_kb_s(const struct tbtf_rate *rate);
 unsigned int tbtf_price(uint64_t used_kb, uint64_t cost_kb);
 bool tbtf_price_pays(uint64_t used_kb, uint64_t cost_kb);
 uint64_t tbtf_zram_limit(uint64_t total_kb, uint64_t said_kb);
-uint64_t tbtf_zram_size(uint64_t limit_kb, unsigned int price);
+uint64_t tbtf_zram_size(uint64_t limit_kb, uint64_t spoken_for_kb);
 bool tbtf_zram_resize(uint64_t have_kb, uint64_t want_kb);
 int tbtf_zram_parse(const char *text, struct tbtf_zram_stat *ret);
 int tbtf_zram_compressor(const char *text, char *ret, size_t size);

@@ -273,7 +273,7 @@ static int make_trial(void)
 {
 	if (the.trial >= 0)
 		return 0;
-	the.trial = tbtf_zram_add(TRIAL_KB, 0, TBTF_ZRAM_TRIAL);
+	the.trial = tbtf_zram_add(TRIAL_KB, TBTF_ZRAM_TRIAL);
 	return the.trial < 0 ? the.trial : 0;
 }
 

@@ -90,13 +90,12 @@ static int write_header(int index, uint64_t kb, const char *label)
 /**
  * tbtf_zram_add() - make a device
  * @kb: its size
- * @limit_kb: the memory that it may take; 0: any
  * @label: whose it is
  *
  * Return: N of /dev/zramN; -ENOENT: the module zram is not loaded; -ENOMEM; or
  * what else sysfs or the device said. Nothing is left then.
  */
-int tbtf_zram_add(uint64_t kb, uint64_t limit_kb, const char *label)
+int tbtf_zram_add(uint64_t kb, const char *label)
 {
 	uint64_t index;
 	int err;
@@ -108,8 +107,6 @@ int tbtf_zram_add(uint64_t kb, uint64_t limit_kb, const char *label)
 	err = choose_compressor(index);
 	if (!err)
 		err = set_kb(index, "disksize", kb);
-	if (!err && limit_kb)
-		err = set_kb(index, "mem_limit", limit_kb);
 	if (!err)
 		err = write_header(index, kb, label);
 	if (!err)

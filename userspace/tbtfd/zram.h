@@ -13,7 +13,7 @@
 /* The label of the device on which pages are tried, which is never swap. */
 #define TBTF_ZRAM_TRIAL		"tbtf-trial"
 
-int tbtf_zram_add(uint64_t kb, uint64_t limit_kb, const char *label);
+int tbtf_zram_add(uint64_t kb, const char *label);
 int tbtf_zram_remove(int index);
 int tbtf_zram_find(const char *label, int *ret, size_t max);
 void tbtf_zram_device(int index, char ret[TBTF_DEVICE_LEN]);
