@@ -76,25 +76,34 @@ int daemon_ask(const struct daemon *daemon, int (*each)(const char *text, size_t
 
 struct show {
 	bool as_json;
-	daemon_print print;
-	const char *before;
+	const struct daemon_kind *kinds, *before;
 };
 
 static int show_line(const char *text, size_t len, void *arg)
 {
+	const struct daemon_kind *kind;
 	static struct json_line line;
 	struct show *show = arg;
+	const char *name;
 
 	if (show->as_json) {
 		printf("%s", text);
 		return 0;
 	}
-	return json_read_line(&line, text, len) ? show->print(&line, &show->before) : -EPROTO;
+	name = json_read_line(&line, text, len) ? json_text(&line, "kind") : NULL;
+	for (kind = show->kinds; name && kind->name; kind++) {
+		if (strcmp(name, kind->name))
+			continue;
+		kind->print(&line, show->before != kind);
+		show->before = kind;
+		return 0;
+	}
+	return -EPROTO;
 }
 
-int daemon_show(const struct daemon *daemon, bool as_json, daemon_print print)
+static int daemon_show(const struct daemon *daemon, bool as_json, const struct daemon_kind *kinds)
 {
-	struct show show = { as_json, print, NULL };
+	struct show show = { as_json, kinds, NULL };
 	int err = daemon_ask(daemon, show_line, &show);
 
 	if (err == -ENOENT || err == -ECONNREFUSED) {
@@ -105,6 +114,31 @@ int daemon_show(const struct daemon *daemon, bool as_json, daemon_print print)
 	if (err == -EACCES || err == -EPERM)
 		return tbtf_failed(err, "%s", daemon->socket);
 	return err ? tbtf_failed(err, "the answer of tbtfd") : EXIT_OK;
+}
+
+int daemon_cmd(const struct cmd *cmd, int argc, char **argv, const struct daemon *daemon,
+	       const struct daemon_kind *kinds)
+{
+	static const struct option names[] = {
+		{ "json",	no_argument,	NULL, 'j' },
+		{ "help",	no_argument,	NULL, 'h' },
+		{ }
+	};
+	bool as_json = false;
+	int opt, code;
+
+	while ((opt = tbtf_getopt(cmd, argc, argv, ":jh", names, &code)) != -1) {
+		switch (opt) {
+		case 'j':
+			as_json = true;
+			break;
+		case OPT_STOP:
+			return code;
+		}
+	}
+	if (optind < argc)
+		return tbtf_bad_usage(cmd, "'%s' is one argument too many", argv[optind]);
+	return daemon_show(daemon, as_json, kinds);
 }
 
 uint64_t daemon_number(const struct json_line *line, const char *key)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd.h"
 #include "json_read.h"
 
 /* struct daemon - which of the two, for dialling and for people */
@@ -20,14 +21,19 @@ struct daemon {
 
 extern const struct daemon daemon_borrow, daemon_lend;
 
-/* One object of an answer. @before: NULL at first, then whatever it was set to. */
-typedef int (*daemon_print)(const struct json_line *line, const char **before);
+/* struct daemon_kind - an object of an answer by its "kind". @first: the last one was another kind */
+struct daemon_kind {
+	const char *name;
+	void (*print)(const struct json_line *line, bool first);
+};
 
 /*
- * Ask a daemon for its status, and have each object printed, or, @as_json, the lines as
- * they come. Says what is wrong. Returns the exit code.
+ * A command that asks a daemon for its status, and has each object printed, or, with
+ * --json, the lines as they come. @kinds ends with one without a name. Says what is wrong.
+ * Returns the exit code.
  */
-int daemon_show(const struct daemon *daemon, bool as_json, daemon_print print);
+int daemon_cmd(const struct cmd *cmd, int argc, char **argv, const struct daemon *daemon,
+	       const struct daemon_kind *kinds);
 
 /*
  * Ask, and have @each called with each line of the answer. 0; or an errno: -ENOENT,

@@ -6,17 +6,16 @@
  *
  * tbtfd lend tells it (daemon.c).
  */
-#include <errno.h>
-#include <string.h>
 
 #include "cmd.h"
 #include "daemon.h"
 
-static void print_lend(const struct json_line *line)
+static void print_lend(const struct json_line *line, bool first)
 {
 	const char *why = json_text(line, "why");
 	char a[16], b[16], c[16], text[256];
 
+	(void)first;
 	printf("lent: %s of %s, of which %s are there", daemon_size(line, "lent_kb", a),
 	       daemon_size(line, "memory_kb", b), daemon_size(line, "held_kb", c));
 	if (daemon_number(line, "behind_kb"))
@@ -80,49 +79,16 @@ static void print_lease(const struct json_line *line, bool first)
 	       json_is_true(line, "revoked") ? "  called back" : "", json_is_true(line, "late") ? ", late" : "");
 }
 
-/* One line of the answer. -EPROTO: none of those that there are. */
-static int print(const struct json_line *line, const char **before)
-{
-	static const char * const kinds[] = { "lend", "borrower", "lease" };
-	const char *kind = json_text(line, "kind");
-	size_t i = 0;
-
-	while (kind && i < ARRAY_SIZE(kinds) && strcmp(kind, kinds[i]))
-		i++;
-	if (!kind || i == ARRAY_SIZE(kinds))
-		return -EPROTO;
-	if (i == 0)
-		print_lend(line);
-	else if (i == 1)
-		print_borrower(line, *before != kinds[i]);
-	else
-		print_lease(line, *before != kinds[i]);
-	*before = kinds[i];
-	return 0;
-}
-
 static int run(const struct cmd *cmd, int argc, char **argv)
 {
-	static const struct option names[] = {
-		{ "json",	no_argument,	NULL, 'j' },
-		{ "help",	no_argument,	NULL, 'h' },
+	static const struct daemon_kind kinds[] = {
+		{ "lend", print_lend },
+		{ "borrower", print_borrower },
+		{ "lease", print_lease },
 		{ }
 	};
-	bool as_json = false;
-	int opt, code;
 
-	while ((opt = tbtf_getopt(cmd, argc, argv, ":jh", names, &code)) != -1) {
-		switch (opt) {
-		case 'j':
-			as_json = true;
-			break;
-		case OPT_STOP:
-			return code;
-		}
-	}
-	if (optind < argc)
-		return tbtf_bad_usage(cmd, "'%s' is one argument too many", argv[optind]);
-	return daemon_show(&daemon_lend, as_json, print);
+	return daemon_cmd(cmd, argc, argv, &daemon_lend, kinds);
 }
 
 const struct cmd cmd_lend = {

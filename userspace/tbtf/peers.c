@@ -6,16 +6,15 @@
  *
  * tbtfd borrow tells it (daemon.c).
  */
-#include <errno.h>
-#include <string.h>
 
 #include "cmd.h"
 #include "daemon.h"
 
-static void print_line(const struct json_line *line)
+static void print_line(const struct json_line *line, bool first)
 {
 	char a[16], b[16], c[16], d[16];
 
+	(void)first;
 	printf("credit line: %s ready of %s; %s are swap, %s of that in use\n",
 	       daemon_size(line, "ready_kb", a), daemon_size(line, "credit_kb", b), daemon_size(line, "attached_kb", c),
 	       daemon_size(line, "used_kb", d));
@@ -80,10 +79,11 @@ static void print_extent(const struct json_line *line, bool first)
 	putchar('\n');
 }
 
-static void print_totals(const struct json_line *line)
+static void print_totals(const struct json_line *line, bool first)
 {
 	char a[16], b[16], c[16];
 
+	(void)first;
 	printf("\nprinting: asked %llu times, granted %llu (%s), refused %llu; burns %s/s, prints %s/s",
 	       (unsigned long long)daemon_number(line, "requests"), (unsigned long long)daemon_number(line, "granted"),
 	       daemon_size(line, "granted_kb", a), (unsigned long long)daemon_number(line, "refused"),
@@ -111,53 +111,18 @@ static void print_mint(const struct json_line *line, bool first)
 	       tbtf_text(buf, sizeof(buf), why ? why : ""));
 }
 
-/* One line of the answer. -EPROTO: none of those that there are. */
-static int print(const struct json_line *line, const char **before)
-{
-	static const char * const kinds[] = { "line", "lender", "extent", "print", "mint" };
-	const char *kind = json_text(line, "kind");
-	size_t i = 0;
-
-	while (kind && i < ARRAY_SIZE(kinds) && strcmp(kind, kinds[i]))
-		i++;
-	if (!kind || i == ARRAY_SIZE(kinds))
-		return -EPROTO;
-	if (i == 0)
-		print_line(line);
-	else if (i == 1)
-		print_lender(line, *before != kinds[i]);
-	else if (i == 2)
-		print_extent(line, *before != kinds[i]);
-	else if (i == 3)
-		print_totals(line);
-	else
-		print_mint(line, *before != kinds[i]);
-	*before = kinds[i];
-	return 0;
-}
-
 static int run(const struct cmd *cmd, int argc, char **argv)
 {
-	static const struct option names[] = {
-		{ "json",	no_argument,	NULL, 'j' },
-		{ "help",	no_argument,	NULL, 'h' },
+	static const struct daemon_kind kinds[] = {
+		{ "line", print_line },
+		{ "lender", print_lender },
+		{ "extent", print_extent },
+		{ "print", print_totals },
+		{ "mint", print_mint },
 		{ }
 	};
-	bool as_json = false;
-	int opt, code;
 
-	while ((opt = tbtf_getopt(cmd, argc, argv, ":jh", names, &code)) != -1) {
-		switch (opt) {
-		case 'j':
-			as_json = true;
-			break;
-		case OPT_STOP:
-			return code;
-		}
-	}
-	if (optind < argc)
-		return tbtf_bad_usage(cmd, "'%s' is one argument too many", argv[optind]);
-	return daemon_show(&daemon_borrow, as_json, print);
+	return daemon_cmd(cmd, argc, argv, &daemon_borrow, kinds);
 }
 
 const struct cmd cmd_peers = {
