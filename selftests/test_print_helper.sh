@@ -12,28 +12,9 @@
 # vm: mem=384 smp=2 timeout=300 files="helper" load="virtio_pci virtio_blk"
 # vm: qopt="-drive file.driver=null-co,file.size=134217728,file.read-zeroes=on,format=raw,if=virtio,snapshot=on"
 . ./lib.sh
+. ./lib_helper.sh
 
 TRACE=/sys/kernel/tracing
-
-# helper_start OPTION...: the helper, when it is one
-helper_start()
-{
-	rm -f /tmp/helper
-	helper "$@" &
-	helper=$!
-	wait_for '[ "$(helper_get state)" = ready ]' 20
-}
-
-# helper_get FIELD: see helper.c
-helper_get()
-{
-	local line
-
-	{ read -r line < /tmp/helper; } 2>/dev/null || return 1
-	line=" $line"
-	line=${line##* "$1"=}
-	echo "${line%% *}"
-}
 
 helper_stop()
 {

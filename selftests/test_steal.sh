@@ -10,26 +10,7 @@
 #
 # vm: mem=384 smp=2 timeout=240 files="helper"
 . ./lib.sh
-
-# helper_start OPTION...: the helper, when it is one
-helper_start()
-{
-	rm -f /tmp/helper
-	helper "$@" &
-	helper=$!
-	wait_for '[ "$(helper_get state)" = ready ]' 20
-}
-
-# helper_get FIELD: see helper.c
-helper_get()
-{
-	local line
-
-	{ read -r line < /tmp/helper; } 2>/dev/null || return 1
-	line=" $line"
-	line=${line##* "$1"=}
-	echo "${line%% *}"
-}
+. ./lib_helper.sh
 
 # helper_stop: and give back what it has brought
 helper_stop()

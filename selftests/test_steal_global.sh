@@ -10,20 +10,12 @@
 # vm: mem=320 numa=2 smp=2 timeout=180 files="helper" load="virtio_pci virtio_blk"
 # vm: qopt="-drive file.driver=null-co,file.size=268435456,file.read-zeroes=on,format=raw,if=virtio,snapshot=on"
 . ./lib.sh
+. ./lib_helper.sh
 
 # node_free_kb NODE
 node_free_kb()
 {
 	awk '$3 == "MemFree:" { print $4 }' "/sys/devices/system/node/node$1/meminfo"
-}
-
-# helper_start OPTION...: the helper, when it is one
-helper_start()
-{
-	rm -f /tmp/helper
-	helper "$@" &
-	helper=$!
-	wait_for 'grep -q ^state=ready /tmp/helper 2>/dev/null' 20
 }
 
 plan 23

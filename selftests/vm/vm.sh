@@ -200,7 +200,7 @@ nogroup:x:65534:' > "$root/etc/group"
 	cp "$OUTPUT/selftests/vm/init" "$root/init"
 	# shellcheck disable=SC2086
 	vm_tree "$root" "$KVER" $VM_MODULES
-	for f in "$TOP"/selftests/{lib,lib_mint}.sh "$OUTPUT/selftests/hog" "$OUTPUT/userspace/tbtf-off"; do
+	for f in "$TOP"/selftests/{lib,lib_helper,lib_mint}.sh "$OUTPUT/selftests/hog" "$OUTPUT/userspace/tbtf-off"; do
 		[ ! -e "$f" ] || vm_add "$root" "$f" /tests
 	done
 	[ ! -e "$OUTPUT/userspace/tbtf-static" ] ||
