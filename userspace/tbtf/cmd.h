@@ -88,6 +88,8 @@ int tbtf_close_stdout(int code);
 
 /* Print text of at most max bytes with everything unprintable as \xNN. */
 void tbtf_put_text(FILE *out, const char *text, size_t max);
+/* " on 2026-01-31 23:59:59", of seconds since 1970; nothing if it is 0. */
+void tbtf_put_on(double time);
 
 /* The same into buf, cut where it is full; returns buf. */
 const char *tbtf_text(char *buf, size_t size, const char *text);

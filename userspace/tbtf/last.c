@@ -5,8 +5,6 @@
  * Copyright (C) 2026 The tbtf authors
  */
 #include <errno.h>
-#include <string.h>
-#include <time.h>
 
 #include "cmd.h"
 #include "crashes.h"
@@ -17,19 +15,6 @@
 #define KILLS_SHOWN	16
 
 /* --- for people ------------------------------------------------------------------ */
-
-static void put_time(double time)
-{
-	time_t seconds = time;
-	char text[32];
-	struct tm tm;
-
-	if (!time)
-		return;
-	localtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	printf(" on %s", text);
-}
 
 static void put_size(const char *label, uint64_t kb, const char *after)
 {
@@ -69,7 +54,7 @@ static void put_story(const struct crash *crash)
 	char size[16], size2[16];
 
 	fputs("tbtf took the machine down", stdout);
-	put_time(crash->time);
+	tbtf_put_on(crash->time);
 	if (p->usec && crash->time && !p->partial)
 		printf(", %.1f s after it had booted", p->usec / 1e6);
 	fputs(":\nmemory was exhausted, and on_exhausted is panic\n", stdout);
@@ -105,7 +90,7 @@ static void put_story(const struct crash *crash)
 static void put_other(const struct crash *crash, const char *when)
 {
 	fputs(when, stdout);
-	put_time(crash->time);
+	tbtf_put_on(crash->time);
 	fputs(" the machine went down, not by tbtf: ", stdout);
 	tbtf_put_text(stdout, crash->reason, SIZE_MAX);
 	fputs(" (", stdout);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -184,4 +185,17 @@ const char *tbtf_size(uint64_t kb, char buf[16])
 	else
 		snprintf(buf, 16, "%.1f%c", size, *unit);
 	return buf;
+}
+
+void tbtf_put_on(double time)
+{
+	time_t seconds = time;
+	char text[32];
+	struct tm tm;
+
+	if (!time)
+		return;
+	localtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	printf(" on %s", text);
 }

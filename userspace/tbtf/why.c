@@ -73,19 +73,6 @@ static void put_who(const struct rec_process *p)
 	putchar(')');
 }
 
-static void put_time(double time)
-{
-	time_t seconds = time;
-	char text[32];
-	struct tm tm;
-
-	if (!time)
-		return;
-	localtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	printf(" on %s", text);
-}
-
 static void put_scope(const struct why_death *d)
 {
 	if (!*d->scope)
@@ -136,7 +123,7 @@ static void put_sacrificed(const struct why_death *d)
 	char size[16], other[16], worth[16];
 
 	fputs(" died", stdout);
-	put_time(d->time);
+	tbtf_put_on(d->time);
 	fputs(" in place of ", stdout);
 	put_who(&d->protected);
 	fputs(", which is too big to fail\n", stdout);
@@ -169,7 +156,7 @@ static void put_exhausted(const struct why_death *d)
 	char buf[32];
 
 	fputs(", too big to fail itself, died", stdout);
-	put_time(d->time);
+	tbtf_put_on(d->time);
 	fputs(" at the end of the ladder\n", stdout);
 	printf("  episode      %llu", (unsigned long long)d->episode);
 	put_scope(d);
@@ -197,14 +184,14 @@ static void put_died(const struct why_death *d)
 		if (!strcmp(texts[i].what, d->what))
 			text = texts[i].text;
 	fputs(", too big to fail itself, died", stdout);
-	put_time(d->time);
+	tbtf_put_on(d->time);
 	printf("\n  why it       %s\n", text);
 }
 
 static void put_kernel(const struct why_death *d)
 {
 	fputs(" was killed", stdout);
-	put_time(d->time);
+	tbtf_put_on(d->time);
 	fputs(" by the kernel's own choice\n", stdout);
 	if (!strcmp(d->what, "unprotected"))
 		fputs("  why it       the largest by the kernel's count, and not protected: tbtf stood aside\n",
