@@ -244,6 +244,7 @@ static bool wait_or_fail(struct tbtf_episode *ep, const struct oom_control *oc)
 	if (!oc->memcg || kind == TBTF_WAIT_NAP)
 		return true;
 	tbtf_stat_inc(failed_charges);
+	tbtf_ladder_fails(current);
 	return false;
 }
 
@@ -261,6 +262,8 @@ static bool exhausted(struct tbtf_episode *ep, struct oom_control *oc, struct ta
 	/* A page fault comes back at once, whatever it is told. */
 	wait_or_fail(ep, oc);
 	*ret_progress = oc->gfp_mask & __GFP_NOFAIL;
+	if (!*ret_progress)
+		tbtf_ladder_fails(current);
 	return true;
 }
 
@@ -332,6 +335,7 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 	bool waits = tbtf_wait_for_ever(oc), waited, past, anew;
 	enum climbed climbed;
 	enum tbtf_rung used_up, was = ep->rung;
+	u64 progress;
 
 	tbtf_stat_inc(killless);
 	if (is_sysrq(oc)) {
@@ -353,7 +357,9 @@ static bool killless(struct tbtf_episode *ep, struct oom_control *oc, struct tas
 		tbtf_ladder_used_up(ep);
 	}
 	waited = ep->waiting;
-	anew = tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc));
+	progress = tbtf_wait_progress();
+	anew = tbtf_ladder_waits(ep, tbtf_wait_seq(), tbtf_wait_available(oc),
+				 progress ? current : NULL, progress);
 	if (anew) {
 		if (waited)
 			tbtf_tell(rung_end, ep, was, last - since, tbtf_ladder_outcome(ep));
@@ -541,8 +547,10 @@ bool tbtf_episode_kill(struct oom_control *oc)
 	kill_scope = oc->memcg;
 	if (READ_ONCE(tbtf_stopping))
 		return false;
-	if (!tbtf_knob(enabled))
+	if (!tbtf_knob(enabled)) {
+		tbtf_ladder_off();
 		return yields(oc);
+	}
 	tbtf_stat_inc(rounds);
 	if (oom_task_origin(chosen)) {
 		tbtf_stat_inc(passes_origin);

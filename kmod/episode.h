@@ -134,7 +134,10 @@ void tbtf_episode_ended(struct tbtf_episode *ep);
 
 /* ladder.c: the states of one episode */
 void tbtf_ladder_sacrificed(struct tbtf_episode *ep);
-bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail);
+bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail,
+		       const struct task_struct *who, u64 progress);
+void tbtf_ladder_fails(const struct task_struct *who);
+void tbtf_ladder_off(void);
 void tbtf_ladder_sysrq(struct tbtf_episode *ep);
 enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool unkillable,
 				  bool held);

@@ -9,6 +9,88 @@
  */
 #include "episode.h"
 
+/*
+ * Threads in an allocation in which they have found nobody to kill. When one comes again
+ * and has got no further, it is out of memory since the first time, whatever has become
+ * of the episode meanwhile.
+ */
+static struct stuck {
+	const struct task_struct *who;	/* O: compared; NULL: free */
+	u64 progress;			/* O: see tbtf_wait_progress() */
+	u64 key;			/* O: of the episode, as the scope */
+	enum tbtf_scope scope;		/* O */
+	unsigned long since;		/* O: jiffies: it came first, */
+	unsigned long last;		/* O: and last */
+} stuck[TBTF_STUCK_NR];
+static bool anyone_stuck;		/* O */
+
+/* Since when has the thread wanted what it wants? */
+static unsigned long stuck_since(const struct tbtf_episode *ep, const struct task_struct *who,
+				 u64 progress)
+{
+	struct stuck *s, *place = stuck;
+
+	/* In its own place, in an empty one, or in that of who has not come for longest. */
+	for (s = stuck; s < stuck + TBTF_STUCK_NR && place->who != who; s++)
+		if (s->who == who || !s->who ||
+		    (place->who && time_before(s->last, place->last)))
+			place = s;
+	if (place->who != who || place->progress != progress || place->key != ep->key ||
+	    place->scope != ep->scope ||
+	    time_after(jiffies, place->last + msecs_to_jiffies(TBTF_STUCK_MS)))
+		*place = (struct stuck) {
+			.who = who,
+			.progress = progress,
+			.key = ep->key,
+			.scope = ep->scope,
+			.since = jiffies,
+		};
+	place->last = jiffies;
+	anyone_stuck = true;
+	return place->since;
+}
+
+/* Whoever is still there in this scope begins anew. */
+static void begin_anew(const struct tbtf_episode *ep)
+{
+	struct stuck *s;
+
+	if (!anyone_stuck)
+		return;
+	for (s = stuck; s < stuck + TBTF_STUCK_NR; s++)
+		if (s->key == ep->key && s->scope == ep->scope)
+			s->who = NULL;
+}
+
+/**
+ * tbtf_ladder_fails() - an allocation is over, and has got nothing
+ * @who: the thread
+ *
+ * What it wants next is another.
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_ladder_fails(const struct task_struct *who)
+{
+	struct stuck *s;
+
+	for (s = stuck; s < stuck + TBTF_STUCK_NR; s++)
+		if (s->who == who)
+			s->who = NULL;
+}
+
+/**
+ * tbtf_ladder_off() - tbtf is switched off, and nobody waits
+ *
+ * Context: under oom_lock.
+ */
+void tbtf_ladder_off(void)
+{
+	if (anyone_stuck)
+		memset(stuck, 0, sizeof(stuck));
+	anyone_stuck = false;
+}
+
 /**
  * tbtf_ladder_sacrificed() - somebody was found who goes instead
  * @ep: the episode
@@ -20,6 +102,7 @@ void tbtf_ladder_sacrificed(struct tbtf_episode *ep)
 	ep->waiting = false;
 	ep->given = TBTF_RUNG_NONE;
 	ep->outcome = TBTF_OUTCOME_SACRIFICED;
+	begin_anew(ep);
 }
 
 /**
@@ -27,21 +110,28 @@ void tbtf_ladder_sacrificed(struct tbtf_episode *ep)
  * @ep: the episode
  * @seq: wake_seq now
  * @avail: pages available now
+ * @who: the thread that came; NULL: not one of a program
+ * @progress: of it, see tbtf_wait_progress()
  *
  * Context: under oom_lock.
- * Return: true if the clock starts with this round.
+ * Return: true if a wait begins with this round. Its clock does, too, unless the thread
+ * has been waiting for longer.
  */
-bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail)
+bool tbtf_ladder_waits(struct tbtf_episode *ep, int seq, unsigned long avail,
+		       const struct task_struct *who, u64 progress)
 {
+	unsigned long now = jiffies, since = who ? stuck_since(ep, who, progress) : now;
 	bool anew = !ep->waiting;
 
-	/* The last wait got what it was for: what comes now is another. */
-	if (ep->waiting && time_after(jiffies, ep->decided + msecs_to_jiffies(tbtf_knob(nap_ms)) +
-				      msecs_to_jiffies(TBTF_RELIEF_MS)))
+	/* The last wait got what it was for, if not for this one: what comes now is another. */
+	if (ep->waiting && !time_before(since, now) &&
+	    time_after(jiffies, ep->decided + msecs_to_jiffies(tbtf_knob(nap_ms)) +
+		       msecs_to_jiffies(TBTF_RELIEF_MS)))
 		anew = true;
+	if (anew || time_before(since, ep->waiting_since))
+		ep->waiting_since = since;
 	if (anew) {
 		ep->waiting = true;
-		ep->waiting_since = jiffies;
 		ep->rung = TBTF_RUNG_NONE;
 		ep->rung_since = jiffies;
 		ep->helped = false;
@@ -99,6 +189,7 @@ enum tbtf_outcome tbtf_ladder_end(struct tbtf_episode *ep, bool fragmented, bool
 	} else {
 		ep->outcome = TBTF_OUTCOME_KILLED;
 		ep->waiting = false;
+		begin_anew(ep);
 	}
 	return ep->outcome;
 }
@@ -194,6 +285,7 @@ unsigned long tbtf_ladder_nap(const struct tbtf_episode *ep, bool for_ever)
 void tbtf_ladder_used_up(struct tbtf_episode *ep)
 {
 	ep->waiting = false;
+	begin_anew(ep);
 }
 
 /**

@@ -151,6 +151,16 @@
 #define TBTF_RELIEF_MS			2000
 
 /*
+ * So many threads that found nobody to kill are known again when they come back without
+ * their memory, after so long at the most: then it has not started anew, however long
+ * reclaim has kept them. A thread that is stopped looks the same, and within a minute
+ * hardly meets another shortage than that in which it was stopped. More threads make up
+ * for it by coming more often, one after the other.
+ */
+#define TBTF_STUCK_NR			16
+#define TBTF_STUCK_MS			60000
+
+/*
  * A request to the helper is for what the scope would consume in so long, going
  * on as it did lately: it has come by then, and the next is on its way. Judged
  * over a second at least, for kills come in bursts. The floor is worth the trouble

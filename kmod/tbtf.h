@@ -276,6 +276,7 @@ bool tbtf_wait_for_ever(const struct oom_control *oc);
 bool tbtf_wait_gained(const struct oom_control *oc, unsigned long avail);
 int tbtf_wait_seq(void);
 void tbtf_wait_wake(void);
+u64 tbtf_wait_progress(void);
 enum tbtf_wait tbtf_wait_kind(const struct tbtf_episode *ep, const struct oom_control *oc);
 void tbtf_wait_in_oom(struct tbtf_episode *ep, const struct oom_control *oc, enum tbtf_wait kind);
 void tbtf_wait_in_fault(struct tbtf_episode *ep, struct mem_cgroup *memcg);

@@ -111,6 +111,26 @@ static bool on_own_account(void)
 						  TBTF_PF_USER_WORKER));
 }
 
+/**
+ * tbtf_wait_progress() - a number that stays the same while the task is in one allocation
+ *
+ * Counters that only grow, in a sum: it is the same if all of them are. A fault is counted
+ * when it is done, and not if it was refused; so to a fault this is exact. To a system call
+ * it is not: at its end one that reads or writes is counted, and programs compute between
+ * the calls; but one may be taken for the one before that was made with the same.
+ *
+ * Context: process context.
+ * Return: the number; 0 if the task is none of a program.
+ */
+u64 tbtf_wait_progress(void)
+{
+	u64 progress = current->start_time + current->min_flt + current->maj_flt;
+
+	if (!on_own_account())
+		return 0;
+	return tbtf_in_syscall() ? progress + current->utime + tbtf_task_calls(current) : progress;
+}
+
 /* The helper, for whom the others may be waiting, never naps; nor who may be one's. */
 static bool is_spare(void)
 {

@@ -74,6 +74,16 @@ static inline unsigned long tbtf_mm_hugetlb_pages(struct mm_struct *mm)
 #endif
 }
 
+/* Calls of read(2), write(2) and their kin that a thread has come back from; 0: not counted. */
+static inline u64 tbtf_task_calls(const struct task_struct *task)
+{
+#ifdef CONFIG_TASK_XACCT
+	return task->ioac.syscr + task->ioac.syscw;
+#else
+	return 0;
+#endif
+}
+
 /* Its last user gone: is all that was mapped given back? Of an mm held by mmgrab(). */
 static inline bool tbtf_mm_torn_down(const struct mm_struct *mm)
 {

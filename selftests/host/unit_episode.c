@@ -50,6 +50,7 @@ static void fresh(void)
 	begun = ended = 0;
 	memset(outcomes, 0, sizeof(outcomes));
 	jiffies = start;
+	tbtf_ladder_off();
 	tbtf_knobs = (struct tbtf_knobs){
 		.nap_ms = TBTF_NAP_MS,
 		.episode_idle_ms = TBTF_EPISODE_IDLE_MS,
@@ -91,7 +92,7 @@ static struct tbtf_episode *round_killless(enum tbtf_scope scope, u64 key)
 {
 	struct tbtf_episode *ep = enter(scope, key);
 
-	tbtf_ladder_waits(ep, 0, 0);
+	tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 	leave(ep);
 	return ep;
 }
@@ -184,7 +185,7 @@ static void test_killed(void)
 	fresh();
 	ep = enter(GLOBAL, 0);
 	enter(GLOBAL, 0);
-	tbtf_ladder_waits(ep, 0, 0);
+	tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 	tbtf_ladder_end(ep, false, false, false);
 	leave(ep);
 	check(!ended, "P is killed: it stays while somebody is inside");
@@ -234,7 +235,7 @@ static void test_full(void)
 	for (i = 1; i < TBTF_MAX_EPISODES; i++) {
 		ep = &table[i];
 		ep->users++;
-		tbtf_ladder_waits(ep, 0, 0);
+		tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 		tbtf_slots_leave(&slots, ep, true);
 	}
 	ended = 0;
@@ -261,7 +262,7 @@ static void test_full(void)
 	/* The shared one does not go on for ever either. */
 	for (i = 1; i < TBTF_MAX_EPISODES; i++) {
 		ep = enter(MEMCG, 3000 + i);
-		tbtf_ladder_waits(ep, 0, 0);
+		tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 	}
 	leave(enter(MEMCG, 5000));
 	id = shared->id;
@@ -281,7 +282,7 @@ static void test_waiting(void)
 	ep = enter(GLOBAL, 0);
 	check(!tbtf_ladder_waited_ms(ep) && tbtf_slots_stage(&slots) == TBTF_STAGE_SACRIFICE,
 	      "a round: the stage is sacrifice");
-	check(tbtf_ladder_waits(ep, 3, 777) && ep->waiting && ep->outcome == TBTF_OUTCOME_WAITED,
+	check(tbtf_ladder_waits(ep, 3, 777, NULL, 0) && ep->waiting && ep->outcome == TBTF_OUTCOME_WAITED,
 	      "nobody to kill: it waits, and the clock starts");
 	check(ep->decided_seq == 3 && ep->decided_avail == 777 && ep->decided == jiffies,
 	      "what the decision rests on is kept");
@@ -292,36 +293,145 @@ static void test_waiting(void)
 	check(tbtf_slots_stage(&slots) == TBTF_STAGE_PRINT, "or print");
 	ep->helped = true;
 	other = enter(MEMCG, 1);
-	tbtf_ladder_waits(other, 0, 0);
+	tbtf_ladder_waits(other, 0, 0, NULL, 0);
 	check(tbtf_slots_stage(&slots) == TBTF_STAGE_EXHAUSTED, "the furthest of all episodes counts");
 	tbtf_ladder_sacrificed(other);
 	leave(other);
 	since = jiffies;
 	pass(1000);
-	check(!tbtf_ladder_waits(ep, 4, 778) && ep->waiting_since == since &&
+	check(!tbtf_ladder_waits(ep, 4, 778, NULL, 0) && ep->waiting_since == since &&
 	      tbtf_ladder_waited_ms(ep) == 1000 && ep->decided == jiffies && ep->decided_seq == 4,
 	      "again nobody: the clock goes on");
 	tbtf_ladder_sacrificed(ep);
 	check(!ep->waiting && ep->outcome == TBTF_OUTCOME_SACRIFICED && !tbtf_ladder_waited_ms(ep) &&
 	      tbtf_slots_stage(&slots) == TBTF_STAGE_SACRIFICE, "a victim is found: it waits no more");
 	pass(1000);
-	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies && !ep->rung &&
+	check(tbtf_ladder_waits(ep, 0, 0, NULL, 0) && ep->waiting_since == jiffies && !ep->rung &&
 	      ep->rung_since == jiffies && !ep->helped,
 	      "the next wait has a clock of its own, and begins with the first rung");
 	since = jiffies;
 	pass(relief - 100);
-	tbtf_ladder_waits(ep, 0, 0);
+	tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 	pass(relief);
-	check(!tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == since,
+	check(!tbtf_ladder_waits(ep, 0, 0, NULL, 0) && ep->waiting_since == since,
 	      "a trickle of memory does not put off the end");
 	pass(relief + 4);
-	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies,
+	check(tbtf_ladder_waits(ep, 0, 0, NULL, 0) && ep->waiting_since == jiffies,
 	      "memory that lasted does");
 	leave(ep);
 	pass(TBTF_EPISODE_IDLE_MS + 4);
 	tbtf_slots_close(&slots, false);
 	check(outcomes[TBTF_OUTCOME_WAITED] == 1 && tbtf_slots_stage(&slots) == TBTF_STAGE_IDLE,
 	      "it ends as waited; the stage is idle");
+}
+
+/* -- who is still in the same allocation ------------------------------------------------ */
+
+static const struct task_struct *thread(unsigned long nr)
+{
+	return (const struct task_struct *)(nr << 6);
+}
+
+/* A round of a thread that has found nobody; how long the wait has lasted by its clock, in ms. */
+static unsigned int comes(enum tbtf_scope scope, u64 key, unsigned long nr, u64 progress)
+{
+	struct tbtf_episode *ep = enter(scope, key);
+	unsigned int ms;
+
+	tbtf_ladder_waits(ep, 0, 0, thread(nr), progress);
+	ms = tbtf_ladder_waited_ms(ep);
+	leave(ep);
+	return ms;
+}
+
+static void test_stuck(void)
+{
+	const unsigned int apart = TBTF_EPISODE_IDLE_MS + 1000;
+	struct tbtf_episode *ep;
+	unsigned long i;
+	bool good = true;
+
+	fresh();
+	good = comes(MEMCG, 1, 1, 77) == 0;
+	for (i = 1; i < 10; i++) {
+		pass(apart);
+		good &= comes(MEMCG, 1, 1, 77) == i * apart;
+	}
+	check(good && begun == 10, "stuck: an episode each, and one clock");
+	pass(apart);
+	check(comes(MEMCG, 1, 1, 78) == 0, "stuck: not if it got further");
+	pass(apart);
+	check(comes(MEMCG, 2, 1, 78) == 0, "stuck: nor in another scope");
+	pass(apart);
+	check(comes(MEMCG, 0, 2, 78) == 0, "stuck: whatever that is");
+	pass(apart);
+	check(comes(GLOBAL, 0, 2, 78) == 0, "stuck: a cgroup or the machine");
+	pass(TBTF_STUCK_MS);
+	check(comes(GLOBAL, 0, 2, 78) == TBTF_STUCK_MS, "stuck: for so long");
+	pass(TBTF_STUCK_MS + 4);
+	check(comes(GLOBAL, 0, 2, 78) == 0, "stuck: not for longer");
+
+	/* One that comes later does not make it shorter for the one before. */
+	fresh();
+	comes(GLOBAL, 0, 1, 5);
+	pass(apart);
+	check(comes(GLOBAL, 0, 2, 5) == 0, "stuck: another thread has a clock of its own");
+	pass(100);
+	check(comes(GLOBAL, 0, 1, 5) == apart + 100, "stuck: the first brings its clock with it");
+	check(comes(GLOBAL, 0, 2, 5) == apart + 100, "stuck: and that is the episode's");
+
+	/* In one episode. */
+	fresh();
+	tbtf_knobs.episode_idle_ms = 100000;
+	comes(GLOBAL, 0, 1, 5);
+	pass(20000);
+	ep = enter(GLOBAL, 0);
+	check(!tbtf_ladder_waits(ep, 0, 0, thread(1), 5) && tbtf_ladder_waited_ms(ep) == 20000,
+	      "stuck: no relief for it, so none at all: the wait goes on");
+	leave(ep);
+	pass(20000);
+	check(comes(GLOBAL, 0, 1, 6) == 0 && begun == 1, "stuck: relief, where it got further");
+	pass(20000);
+	ep = enter(GLOBAL, 0);
+	check(tbtf_ladder_waits(ep, 0, 0, NULL, 0) && !tbtf_ladder_waited_ms(ep),
+	      "stuck: of one that is no program's nothing is known");
+	leave(ep);
+
+	/* What puts the end off for all of a scope. */
+	for (i = 0; i < 5; i++) {
+		fresh();
+		comes(MEMCG, 1, 1, 5);
+		comes(MEMCG, 2, 2, 5);
+		pass(1000);
+		ep = enter(MEMCG, 1);
+		if (i == 0)
+			tbtf_ladder_sacrificed(ep);
+		else if (i == 1)
+			tbtf_ladder_used_up(ep);
+		else if (i == 2)
+			tbtf_ladder_end(ep, false, false, false);
+		else if (i == 3)
+			tbtf_ladder_fails(thread(1));
+		else
+			tbtf_ladder_off();
+		leave(ep);
+		pass(apart);
+		check(comes(MEMCG, 1, 1, 5) == 0, "stuck: it begins anew, %lu", i);
+		check(comes(MEMCG, 2, 2, 5) == (i == 4 ? 0 : apart + 1000),
+		      "stuck: but not in another scope, unless all is switched off, %lu", i);
+	}
+
+	/* More than are known. */
+	fresh();
+	for (i = 1; i <= TBTF_STUCK_NR + 1; i++) {
+		pass(4);
+		comes(MEMCG, 1, i, 5);
+	}
+	pass(apart);
+	check(comes(MEMCG, 1, 2, 5) && comes(MEMCG, 1, TBTF_STUCK_NR + 1, 5),
+	      "stuck: so many are known");
+	pass(TBTF_EPISODE_IDLE_MS + 4);
+	check(comes(MEMCG, 1, 1, 5) == 0, "stuck: the one that was away for longest is not");
 }
 
 /* Whose memory it was that came: told at the end, if there was nobody killed after. */
@@ -342,7 +452,7 @@ static void test_given(void)
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		fresh();
 		ep = enter(GLOBAL, 0);
-		tbtf_ladder_waits(ep, 0, 0);
+		tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 		ep->given = table[i].given;
 		leave(ep);
 		pass(TBTF_EPISODE_IDLE_MS + 4);
@@ -353,16 +463,16 @@ static void test_given(void)
 
 	fresh();
 	ep = enter(GLOBAL, 0);
-	tbtf_ladder_waits(ep, 0, 0);
+	tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 	ep->given = TBTF_RUNG_STEAL;
 	tbtf_ladder_sacrificed(ep);
 	check(tbtf_ladder_outcome(ep) == TBTF_OUTCOME_SACRIFICED, "somebody was killed after all: sacrificed");
-	tbtf_ladder_waits(ep, 0, 0);
+	tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 	check(tbtf_ladder_outcome(ep) == TBTF_OUTCOME_WAITED, "what came before that is forgotten");
 	since = jiffies;
 	pass(1000);
 	tbtf_ladder_used_up(ep);
-	check(tbtf_ladder_waits(ep, 0, 0) && ep->waiting_since == jiffies && jiffies != since,
+	check(tbtf_ladder_waits(ep, 0, 0, NULL, 0) && ep->waiting_since == jiffies && jiffies != since,
 	      "what came was used up: the clock starts anew");
 	ep->given = TBTF_RUNG_STEAL;
 	tbtf_ladder_end(ep, true, false, false);
@@ -384,7 +494,7 @@ static void test_deadline(void)
 		fresh();
 		tbtf_knobs.ladder_deadline_ms = deadlines[i];
 		ep = enter(GLOBAL, 0);
-		tbtf_ladder_waits(ep, 0, 0);
+		tbtf_ladder_waits(ep, 0, 0, NULL, 0);
 		good &= tbtf_ladder_past_deadline(ep) == !deadlines[i];
 		if (deadlines[i]) {
 			jiffies += msecs_to_jiffies(deadlines[i]) - 1;
@@ -408,7 +518,7 @@ static void test_nap(void)
 	fresh();
 	ep = enter(MEMCG, 1);
 	check(tbtf_ladder_nap(ep, false) == nap, "a nap lasts for nap_ms");
-	tbtf_ladder_waits(ep, 1, 0);
+	tbtf_ladder_waits(ep, 1, 0, NULL, 0);
 	check(tbtf_ladder_nap(ep, false) == nap, "also with the clock running");
 	pass(TBTF_LADDER_DEADLINE_MS - TBTF_NAP_MS);
 	check(tbtf_ladder_nap(ep, false) == nap, "up to the deadline");
@@ -429,7 +539,7 @@ static void test_decided(void)
 	fresh();
 	ep = enter(MEMCG, 1);
 	check(!tbtf_ladder_decided(ep, 0, false), "nothing is decided in a new episode");
-	tbtf_ladder_waits(ep, 7, 0);
+	tbtf_ladder_waits(ep, 7, 0, NULL, 0);
 	check(tbtf_ladder_decided(ep, 7, false), "a decision holds");
 	check(!tbtf_ladder_decided(ep, 8, false), "until all are woken");
 	pass(TBTF_NAP_MS - 4);
@@ -437,7 +547,7 @@ static void test_decided(void)
 	pass(4);
 	check(!tbtf_ladder_decided(ep, 7, false), "and no longer");
 	pass(TBTF_LADDER_DEADLINE_MS - TBTF_NAP_MS - 40);
-	tbtf_ladder_waits(ep, 7, 0);
+	tbtf_ladder_waits(ep, 7, 0, NULL, 0);
 	ep->waiting_since = jiffies - msecs_to_jiffies(TBTF_LADDER_DEADLINE_MS - 40);
 	check(tbtf_ladder_decided(ep, 7, false), "near the deadline it holds");
 	pass(20);
@@ -475,7 +585,7 @@ static void test_end(void)
 	fresh();
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		ep = (struct tbtf_episode){ .id = 1, .scope = table[i].scope };
-		tbtf_ladder_waits(&ep, 0, 0);
+		tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 		tbtf_knobs.on_exhausted = table[i].on_exhausted;
 		good = tbtf_ladder_end(&ep, table[i].fragmented, table[i].unkillable,
 				       false) == table[i].outcome;
@@ -489,16 +599,16 @@ static void test_end(void)
 	tbtf_knobs.on_exhausted = TBTF_EXHAUSTED_PANIC;
 	for (i = 0; i < 4; i++) {
 		ep = (struct tbtf_episode){ .id = 1, .scope = TBTF_SCOPE_GLOBAL };
-		tbtf_ladder_waits(&ep, 0, 0);
+		tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 		check(tbtf_ladder_end(&ep, false, i & 1, i & 2) ==
 		      (i == 2 ? TBTF_OUTCOME_KILLED : TBTF_OUTCOME_PANICKED),
 		      "held %d, unkillable %d", !!(i & 2), i & 1);
 	}
 
 	ep = (struct tbtf_episode){ .id = 1 };
-	tbtf_ladder_waits(&ep, 0, 0);
+	tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 	tbtf_ladder_end(&ep, true, false, false);
-	tbtf_ladder_waits(&ep, 0, 0);
+	tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 	check(ep.outcome == TBTF_OUTCOME_FAILED, "failed it stays, whoever waits");
 	tbtf_ladder_sacrificed(&ep);
 	check(ep.outcome == TBTF_OUTCOME_SACRIFICED, "until there is a victim");
@@ -515,7 +625,7 @@ static void test_sysrq(void)
 	tbtf_ladder_sysrq(&ep);
 	check(ep.outcome == TBTF_OUTCOME_SACRIFICED, "sysrq after kills: their outcome");
 	ep = (struct tbtf_episode){ .id = 1 };
-	tbtf_ladder_waits(&ep, 0, 0);
+	tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 	tbtf_ladder_sysrq(&ep);
 	check(ep.outcome == TBTF_OUTCOME_WAITED && ep.waiting, "sysrq while others wait: theirs");
 }
@@ -550,7 +660,7 @@ static void test_anything(void)
 			break;
 		case 4:
 			if (n && rand() % 4 == 0)
-				tbtf_ladder_waits(inside[rand() % n], 0, 0);
+				tbtf_ladder_waits(inside[rand() % n], 0, 0, NULL, 0);
 			else if (n && rand() % 4 == 0)
 				tbtf_ladder_sacrificed(inside[rand() % n]);
 			else if (n && rand() % 16 == 0)
@@ -593,6 +703,7 @@ static void test_all(const char *name, unsigned long from)
 	test_killed();
 	test_full();
 	test_waiting();
+	test_stuck();
 	test_given();
 	test_deadline();
 	test_nap();

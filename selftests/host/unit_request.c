@@ -159,14 +159,14 @@ static void test_anew(void)
 		struct tbtf_episode ep = { .outcome = TBTF_OUTCOME_SACRIFICED };
 
 		fresh();
-		tbtf_ladder_waits(&ep, 0, 0);
+		tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 		ep.steal.state = TBTF_ASK_REFUSED;
 		ep.print.state = TBTF_ASK_REFUSED;
-		tbtf_ladder_waits(&ep, 0, 0);
+		tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 		check(ep.steal.state == TBTF_ASK_REFUSED && ep.print.state == TBTF_ASK_REFUSED,
 		      "a refusal holds while it waits, on either rung");
 		tbtf_ladder_sacrificed(&ep);
-		tbtf_ladder_waits(&ep, 0, 0);
+		tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 		check(ep.steal.state == TBTF_ASK_NONE && ep.print.state == TBTF_ASK_NONE,
 		      "not in the next wait");
 	}
@@ -255,7 +255,7 @@ static void test_left(void)
 	struct tbtf_episode ep = { .outcome = TBTF_OUTCOME_SACRIFICED };
 
 	fresh();
-	tbtf_ladder_waits(&ep, 0, 0);
+	tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 	is("left: all of it", tbtf_ladder_left(&ep, false, false), msecs_to_jiffies(DEADLINE_MS));
 	is("left: half of it, where there is another rung", tbtf_ladder_left(&ep, false, true),
 	   msecs_to_jiffies(DEADLINE_MS / 2));
@@ -281,7 +281,7 @@ static void test_nap(void)
 	struct tbtf_episode ep = { .outcome = TBTF_OUTCOME_SACRIFICED };
 
 	fresh();
-	tbtf_ladder_waits(&ep, 0, 0);
+	tbtf_ladder_waits(&ep, 0, 0, NULL, 0);
 	is("nap: nap_ms", tbtf_ladder_nap(&ep, false), msecs_to_jiffies(5000));
 	ep.given = TBTF_RUNG_STEAL;
 	is("nap: what was granted shows soon", tbtf_ladder_nap(&ep, false), msecs_to_jiffies(200));
