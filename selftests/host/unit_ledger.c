@@ -102,8 +102,21 @@ static void test_offer(void)
 	is("offer: but not what is there", offer(), 200000);
 	ledger.lease[0].held_kb = 500000;
 	is("offer: more than was promised is no gain", tbtf_ledger_unbacked(&ledger), 0);
+	ledger.lease[0].held_kb = 300000;
+	is("offer: a second lease", lease(THREE, 100000), TBTF_PEER_OK);
+	is("offer: and a third", lease(ONE, 40000), TBTF_PEER_OK);
+	is("offer: all of them are promised", tbtf_ledger_promised(&ledger), 540000);
+	is("offer: what of them is not there", tbtf_ledger_unbacked(&ledger), 240000);
+	memory.available_kb = 2000000;
+	is("offer: two are of one quota", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far), 160000);
+	is("offer: one is of another", tbtf_ledger_offer_to(&ledger, &memory, THREE, &may_swap, &far), 460000);
+	ledger.lease[0].deadline = 50;
+	is("offer: nothing while one is called back", offer(), 0);
+	has("offer: why not", "calling back");
+	ledger.lease[0].deadline = 0;
 	ledger.stopping = true;
 	is("offer: nothing when it stops", offer(), 0);
+	has("offer: why not", "being stopped");
 
 	fresh();
 	conf.lend.headroom_kb = 0;
@@ -177,8 +190,43 @@ static void test_leases(void)
 	result(tbtf_ledger_find(&ledger, ONE, 8), "leases: the next is still there");
 	result(tbtf_ledger_find(&ledger, THREE, 7 + TBTF_PEER_LEASES), "leases: and the last");
 	is("leases: one less", ledger.leases, TBTF_PEER_LEASES);
+	ledger.lease[ledger.leases - 1].held_kb = 4;
+	tbtf_ledger_remove(&ledger, &ledger.lease[ledger.leases - 1]);
 	is("leases: room again", lease(ONE, 4), TBTF_PEER_OK);
 	result(!tbtf_ledger_find(&ledger, ONE, 7), "leases: with a number of its own");
+	found = &ledger.lease[ledger.leases - 1];
+	is("leases: nothing of it is there, whatever was at its place", found->held_kb, 0);
+	result(found->path.n == 1 && !strcmp(found->path.node[0], "one"), "leases: it is known whose it is");
+
+	/* Whose place is free is not counted. */
+	fresh();
+	lease(ONE, 100000);
+	lease(THREE, 200000);
+	ledger.lease[1].behind = true;
+	ledger.lease[1].deadline = 50;
+	is("leases: nothing to lend while the second is called back", offer(), 0);
+	tbtf_ledger_remove(&ledger, &ledger.lease[1]);
+	result(!tbtf_ledger_find(&ledger, THREE, 8), "leases: the last is removed");
+	is("leases: it is not promised", tbtf_ledger_promised(&ledger), 100000);
+	is("leases: nor has to be there", tbtf_ledger_unbacked(&ledger), 100000);
+	is("leases: nor is there anything behind it", tbtf_ledger_behind(&ledger), 0);
+	is("leases: nor is it called back", offer(), 900000);
+	is("leases: nor in a quota", tbtf_ledger_offer_to(&ledger, &memory, THREE, &may_swap, &far), 600000);
+
+	/* As many as there can be, of however many. */
+	fresh();
+	conf.peers = TBTF_LEASES_MAX / TBTF_PEER_LEASES + 1;
+	for (size_t i = 0; i < conf.peers; i++)
+		(void)snprintf(conf.peer[i].name, sizeof(conf.peer[i].name), "n%zu", i);
+	for (n = 0; n < TBTF_LEASES_MAX; n++)
+		if (lease(n / TBTF_PEER_LEASES, 4) != TBTF_PEER_OK)
+			break;
+	is("leases: of all as many as go into the ledger", n, TBTF_LEASES_MAX);
+	is("leases: and no more of anybody", lease(conf.peers - 1, 4), TBTF_PEER_NO_MEMORY);
+	has("leases: why not", "as many leases as there can be");
+	result(!tbtf_ledger_resume(&ledger, 1, 1000), "leases: nor of an older one");
+	tbtf_ledger_remove(&ledger, &ledger.lease[0]);
+	is("leases: one less", lease(conf.peers - 1, 4), TBTF_PEER_OK);
 }
 
 static uint64_t called(uint64_t now)
@@ -270,6 +318,29 @@ static void test_behind(void)
 	result(tbtf_ledger_call_back(&ledger, &memory, 1000), "behind: both are full: called back");
 	memory.swap_free_kb = 4000000;
 	is("behind: more swap than was borrowed for it does not count", offer(), 0);
+	ledger.lease[0].deadline = ledger.lease[1].deadline = 0;
+	ledger.lease[1].held_kb = 200000;
+	memory.swap_free_kb = 300000;
+	memory.available_kb = 110000;
+	is("behind: nor is swap memory to be lent when some of it is there", offer(), 10000);
+	ledger.lease[1].held_kb = 0;
+	memory.available_kb = 500000;
+	is("behind: but what it is for needs no memory", offer(), 400000);
+
+	fresh();
+	memory.available_kb = 110000;
+	memory.behind_kb = 10000;
+	is("behind: as much as its own", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far), 10000);
+	result(!may_swap, "behind: then that is taken");
+	memory.available_kb = 100000 + TBTF_LEDGER_WORTH_KB;
+	memory.behind_kb = 300000;
+	is("behind: enough of its own", tbtf_ledger_offer_to(&ledger, &memory, ONE, &may_swap, &far), TBTF_LEDGER_WORTH_KB);
+	result(!may_swap, "behind: then nothing else");
+	memory.swap_free_kb = 1000000;
+	memory.available_kb = 60000;
+	is("behind: one lease", lease_behind(ONE, 100000), TBTF_PEER_OK);
+	is("behind: and one more", lease_behind(THREE, 150000), TBTF_PEER_OK);
+	is("behind: both are promised", tbtf_ledger_behind(&ledger), 250000);
 
 	fresh();
 	memory.available_kb = 50000;
@@ -292,12 +363,23 @@ static void test_resume(void)
 	struct tbtf_lease *lease;
 
 	fresh();
-	for (uint64_t number = 5; number >= 3; number--)
-		result(tbtf_ledger_resume(&ledger, number, 1000), "resume: lease %d", (int)number);
+	for (uint64_t number = 5; number >= 3; number--) {
+		lease = tbtf_ledger_resume(&ledger, number, 1000);
+		result(lease && !lease->held_kb && !lease->kb, "resume: lease %d", (int)number);
+		if (lease)
+			lease->held_kb = number;
+	}
 	result(!tbtf_ledger_resume(&ledger, 4, 1000), "resume: none twice");
 	is("resume: they are there", ledger.leases, 3);
-	result(ledger.lease[0].number == 3 && ledger.lease[2].number == 5, "resume: the oldest first");
+	for (uint64_t i = 0; i < 3; i++)
+		result(ledger.lease[i].number == 3 + i && ledger.lease[i].held_kb == 3 + i,
+		       "resume: by age: %d", (int)i);
 	is("resume: with all their time", ledger.lease[0].expires, 1600);
+	is("resume: no number is given for a second time", ledger.next, 7);
+	tbtf_ledger_remove(&ledger, &ledger.lease[2]);
+	result(tbtf_ledger_resume(&ledger, 5, 1000), "resume: one that is gone");
+	lease = tbtf_ledger_resume(&ledger, 7, 1000);
+	result(lease && ledger.next == 8, "resume: the very next number");
 	lease = tbtf_ledger_resume(&ledger, 99, 1000);
 	result(lease && ledger.next == 100, "resume: no number is used again");
 }

@@ -100,6 +100,7 @@ static void test_can(void)
 		result(tbtf_limit_can(table[i].usage, table[i].cache, table[i].max) == table[i].can,
 		       "can, row %zu", i);
 	result(tbtf_limit_push(30 * MIB) < 30 * MIB && tbtf_limit_push(0) == 0, "memory.high stands below memory.max");
+	is("by half of that", tbtf_limit_push(128 * MIB), 127 * MIB);
 }
 
 static void test_high(void)
@@ -133,11 +134,20 @@ static void test_lines(void)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		result(tbtf_limit_parse(bad[i], &got) == -EPROTO && !memcmp(&got, &before, sizeof(got)),
 		       "no line: '%s'", bad[i]);
+	result(!tbtf_limit_parse("1 5 9 5 7 /x", &got) && !tbtf_limit_parse("1 5 9 7 5 /x", &got),
+	       "a line: just raised, or all but lowered");
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "1 2 3 4 5 /", 11);
 	line[sizeof(line) - 1] = 0;
 	result(tbtf_limit_parse(line, &got) == -EPROTO, "no line: a path too long");
+	line[10 + TBTF_LIMIT_PATH] = 0;
+	result(tbtf_limit_parse(line, &got) == -EPROTO, "no line: by one");
+	line[10 + TBTF_LIMIT_PATH - 1] = 0;
+	result(!tbtf_limit_parse(line, &got) && strlen(got.path) == TBTF_LIMIT_PATH - 1,
+	       "a line: as long as a path may be");
 	result(tbtf_limit_format(line, 20, &limit) == -ENOSPC, "no room for a line");
+	result(!tbtf_limit_format(line, sizeof(line), &limit) &&
+	       tbtf_limit_format(line, strlen(line), &limit) == -ENOSPC, "nor for all but its end");
 }
 
 int main(void)
