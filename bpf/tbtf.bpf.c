@@ -598,21 +598,24 @@ static __always_inline void take(const void *event, const struct head *head,
 		return;
 	}
 	/*
+	 * A copy of our own: a record is anybody's again when the others have gone once
+	 * round the ring, and a CPU of a virtual machine may stand still for that long.
+	 */
+	if (bpf_probe_read_kernel(&e, sizeof(e), event))
+		return;
+	count(&e, kind, now);
+	/*
 	 * What a round came to is told by another event, and who waits comes back
 	 * often: these are counted only.
 	 */
 	if (kind == TBTF_EVENT_ROUND_END ||
 	    (kind == TBTF_EVENT_NAP && (head->flags & TBTF_EVENT_JIFFY)) ||
-	    (kind == TBTF_EVENT_PRINT && (head->flags & TBTF_EVENT_MORE))) {
-		if (!bpf_probe_read_kernel(&e, sizeof(e), event))
-			count(&e, kind, now);
+	    (kind == TBTF_EVENT_PRINT && (head->flags & TBTF_EVENT_MORE)))
 		return;
-	}
 	rec = begin_record(ctl, now, &seq);
 	if (!rec)
 		return;
-	if (!bpf_probe_read_kernel(&rec->event, sizeof(rec->event), event))
-		count(&rec->event, kind, now);
+	rec->event = e;
 	end_record(rec, seq);
 }
 

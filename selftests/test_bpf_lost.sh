@@ -34,7 +34,7 @@ in_order()
 	sed -n 's/.*"event": "mark", "seq": \([0-9]*\).*/\1/p' "$EVENTS" | sort -n -c
 }
 
-plan 20
+plan 21
 
 check "attached" tbtf stats --attach
 tbtf watch --json > "$EVENTS" &
@@ -84,10 +84,12 @@ knob policy largest
 cg_make t memory.max=48M
 hog_start a -c t -s 10M
 hog_start big -c t -s 20M -m
-killable flood 20000 &
+stat_mark
+killable flood 1000000000 &
 flooder=$!
-hog_do big 60 grow 22M 256K
+check "a process grows while it lasts" hog_do big 60 grow 22M 256K
+kill "$flooder"
 wait "$flooder"
-is "a kill is counted in a flood" "$(fig kills_total)" 1
+is "a kill is counted in a flood" "$(fig kills_total) $(fig dry_run_total) $(stat_since sacrifices)" "1 0 1"
 check "detached" tbtf stats --detach
 finish
