@@ -9,7 +9,8 @@
  * Locked in memory, and without taking any: once the stage has been "exhausted" for MS
  * it does what it is told, each at once after the other,
  *
- *	f	sysrq-f
+ *	f	sysrq-f, and waits until it is answered, in the kernel log: the OOM is done by a
+ *		worker, and who has written the letter is back long before
  *	b	sysrq-b
  *	term	SIGTERM to the process, and waits until it is gone
  *	reboot	reboot(2)
@@ -50,9 +51,31 @@ static void nap(void)
 	nanosleep(&ts, NULL);
 }
 
+/* The kernel has looked, and found nobody; or has killed somebody. */
+static void sysrq_f(int sysrq, int kmsg)
+{
+	long long began = now_ms();
+	char line[1024];
+	ssize_t n;
+
+	if (lseek(kmsg, 0, SEEK_END) < 0 || write(sysrq, "f", 1) != 1)
+		die("f");
+	while (now_ms() - began < 30000) {
+		n = read(kmsg, line, sizeof(line) - 1);
+		/* EPIPE: what was next has been written over. */
+		if (n < 0 && errno == EAGAIN)
+			nap();
+		else if (n < 0 && errno != EPIPE)
+			die("/dev/kmsg");
+		line[n > 0 ? n : 0] = '\0';
+		if (strstr(line, "OOM request ignored") || strstr(line, "Killed process"))
+			return;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	int stage, sysrq, i, n = 0;
+	int stage, sysrq, kmsg, i, n = 0;
 	long long since = 0, took[8], began;
 	char text[32];
 	pid_t pid;
@@ -62,7 +85,8 @@ int main(int argc, char **argv)
 	pid = atoi(argv[1]);
 	stage = open("/sys/kernel/mm/tbtf/stage", O_RDONLY | O_CLOEXEC);
 	sysrq = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
-	if (stage < 0 || sysrq < 0)
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (stage < 0 || sysrq < 0 || kmsg < 0)
 		die("open");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		die("mlockall");
@@ -82,6 +106,8 @@ int main(int argc, char **argv)
 			kill(pid, SIGTERM);
 			while (!kill(pid, 0))
 				nap();
+		} else if (!strcmp(argv[i], "f")) {
+			sysrq_f(sysrq, kmsg);
 		} else if (!strcmp(argv[i], "reboot")) {
 			reboot(RB_AUTOBOOT);
 		} else if (write(sysrq, argv[i], 1) != 1) {
