@@ -339,7 +339,7 @@ vm_overlay()
 	[ -z "${VM[modules]}" ] || vm_tree "$root" "$KVER-${VM[modules]// /-}" $VM_MODULES ${VM[modules]}
 	if [ "${VM[nodes]}" -gt 1 ]; then
 		for f in "$OUTPUT/selftests/on" "$OUTPUT/selftests/ready" "$OUTPUT/userspace/tbtfd" \
-			"$TOP/selftests/lib_nodes.sh" "$TOP/selftests/lib_tbtfd.sh"; do
+			"$TOP"/selftests/lib_{nodes,tbtfd,ladder}.sh; do
 			[ ! -e "$f" ] || vm_add "$root" "$f" /tests
 		done
 	fi
