@@ -7,7 +7,7 @@
 #
 # kernel.panic and panic_reboot_s are both 0: after the panic the machine stands still.
 #
-# vm: boots=2 disk=16 mem=192 timeout=240 append="panic=0 memmap=1M$128M" modules="ramoops watchdog"
+# vm: boots=2 disk=16 mem=192 timeout=240 append="panic=0 memmap=1M$128M" modules="ramoops watchdog i6300esb"
 # vm: qopt="-device i6300esb -action watchdog=reset" files="../userspace/tbtfd"
 # vm-allow: Kernel panic
 . ./lib.sh
@@ -30,8 +30,8 @@ state()
 	cat /sys/class/watchdog/watchdog0/state
 }
 
-modprobe watchdog
-insmod "$EXTRA/i6300esb.ko" || skip_all "no driver for a watchdog that QEMU has: it is built for 6.1 only"
+# Debian's cloud kernel has no driver for it in 6.1, where the test brings its own.
+modprobe i6300esb || skip_all "no driver for a watchdog that QEMU has (CONFIG_I6300ESB_WDT)"
 
 case $VM_BOOT in
 1)

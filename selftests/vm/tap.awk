@@ -134,7 +134,8 @@ END {
 		wrong(trouble == "" ? "the module cannot be unloaded" : trouble)
 
 	planned()
-	if (boots > 1 && boot != boots)
+	# Nothing of it can run here: then there is nothing to boot again for.
+	if (boots > 1 && boot != boots && !(boot == 1 && count["skip"] && !seen))
 		wrong("booted " boot " times, and not " boots)
 	printf "%d %d %d\n", count["ok"], count["FAIL"], count["skip"] > tally
 }
