@@ -290,7 +290,7 @@ nothing_left()
 
 # --- the kernel log -----------------------------------------------------------
 
-# log_mark: from here on. log_since: what the kernel logged after it.
+# log_mark: from here on. log_since: what the kernel logged after it, or all.
 log_mark()
 {
 	__log_mark="mark $(now_ms) $__seen"
@@ -299,7 +299,11 @@ log_mark()
 
 log_since()
 {
-	dmesg | sed -n "/test: $__log_mark\$/,\$p" | sed 1d
+	if [ -n "${__log_mark:-}" ]; then
+		dmesg | sed -n "/test: $__log_mark\$/,\$p" | sed 1d
+	else
+		dmesg
+	fi
 }
 
 # log_has REGEX, log_count REGEX: lines after log_mark
