@@ -39,7 +39,7 @@ check "node one borrows" start 1 borrow
 check "its credit line is ready" wait_for "grep -q 'credit line: 81920 of' /tmp/borrow.log" 60
 cg_make p memory.max=24M
 hog_start big -s 8M -c p -m
-check "a process has pages on node two" hog_do big 60 grow 56M 1M
+check "a process has pages on node two" hog_do big 60 grow 40M 1M
 
 # --- nowhere to move: what is held stays, and the process lives
 lender=$(daemon 2 lend)

@@ -192,6 +192,25 @@ static void test_fits(void)
 	is("fits: a page does not", tbtf_extent_fits(4, &room, TBTF_SPARE_LITTLE), false);
 }
 
+static void test_crowded(void)
+{
+	struct tbtf_extent extent[3] = { { .kb = 400 }, { .kb = 500 }, { .kb = 800 } };
+
+	for (size_t i = 0; i < 3; i++)
+		tbtf_extent_set(&extent[i], TBTF_EXTENT_ATTACHED);
+	is("crowded: all of it fits into the rest, with an eighth", tbtf_extent_crowded(extent, 3, 2, 800), false);
+	is("crowded: with more it does not", tbtf_extent_crowded(extent, 3, 2, 808), true);
+	is("crowded: nobody is in the way", tbtf_extent_crowded(extent, 3, 2, 0), false);
+	extent[1].dead = true;
+	is("crowded: not into one that is away", tbtf_extent_crowded(extent, 3, 0, 800), true);
+	extent[1].dead = false;
+	is("crowded: which is back", tbtf_extent_crowded(extent, 3, 0, 800), false);
+	extent[1].lost = true;
+	is("crowded: nor one that is lost", tbtf_extent_crowded(extent, 3, 0, 800), true);
+	tbtf_extent_set(&extent[2], TBTF_EXTENT_READY);
+	is("crowded: where there is no other it may go", tbtf_extent_crowded(extent, 3, 0, 800), false);
+}
+
 static void test_worth(void)
 {
 	struct tbtf_extent extent = { .failed_kb = 0 };
@@ -284,6 +303,7 @@ int main(void)
 	test_sum();
 	test_emptiest();
 	test_fits();
+	test_crowded();
 	test_worth();
 	test_min_free();
 	test_backend();

@@ -77,6 +77,8 @@ static struct {
 static uint64_t reopened_kb;
 /* When a request was last seen for which there was nothing. */
 static int64_t short_ms = -SHORT_MS;
+/* For whom something was stolen last that is at the limit of a cgroup; 0: nobody. */
+static pid_t limited;
 
 static int64_t now_us(void)
 {
@@ -212,6 +214,8 @@ static bool serve(const struct tbtf_request *request, int64_t arrived_us)
 			kb += attach_some(request->wanted_kb - kb);
 		borrower.granted++;
 		borrower.granted_kb += kb;
+		if (request->scope_cgroup)
+			limited = request->pid;
 		tbtf_notice("episode %" PRIu64 ": %" PRIu64 " kB stolen for %d (%s), which wants %" PRIu64 " kB: %" PRIu64 " us",
 			    (uint64_t)request->episode, kb, request->pid, request->comm,
 			    (uint64_t)request->wanted_kb, borrower.last_us);
@@ -408,7 +412,7 @@ static void try_again(void)
 
 /* What has been said of an extent already. */
 static struct {
-	bool lost, away, given_up;
+	bool lost, away, given_up, stays;
 	int64_t dead_since_ms;
 } told[TBTF_EXTENTS];
 
@@ -456,19 +460,23 @@ static uint64_t elsewhere_kb(int but)
 static bool make_room(int i, const struct tbtf_room *room)
 {
 	uint64_t used = borrower.used_kb[i];
-
-	if (elsewhere_kb(i) >= used)
-		return true;
 	/*
 	 * Memory is not all the same: a cgroup may be at its limit, which nobody sees from
 	 * here, but that a swapoff failed for it. Again only when there is less to move.
 	 */
-	if (tbtf_extent_fits(used, room, TBTF_SPARE_LITTLE) && calm() &&
-	    tbtf_extent_worth(slot(i), used))
-		return true;
-	while (elsewhere_kb(i) < used && attach_some(1))
-		;
-	return elsewhere_kb(i) >= used;
+	bool fits = tbtf_extent_fits(used, room, TBTF_SPARE_LITTLE) && calm() &&
+		    tbtf_extent_worth(slot(i), used), crowded;
+	uint64_t size_kb = limited ? tbtf_proc_size_kb(limited) : 0;
+
+	do {
+		crowded = tbtf_extent_crowded(slot(0), TBTF_EXTENTS, i, size_kb);
+		if (!crowded && (fits || elsewhere_kb(i) >= used))
+			return true;
+	} while (attach_some(1));
+	if (crowded && !told[i].stays)
+		tbtf_notice("%s of %s stays swap: the rest would be too small", slot(i)->device, peer(i));
+	told[i].stays = crowded;
+	return false;
 }
 
 /* Whether an extent can go without having to be stolen again. */

@@ -299,6 +299,31 @@ bool tbtf_extent_worth(const struct tbtf_extent *extent, uint64_t used_kb)
 }
 
 /**
+ * tbtf_extent_crowded() - would swap be short if one extent were given back?
+ * @extent: all
+ * @n: how many there are
+ * @but: which is to go
+ * @size_kb: of the process for which there is swap, all of it: what is in memory may have
+ *	its place in swap as well; 0: it does not matter
+ *
+ * Swap must not be full: then the kernel takes no more from processes, not even what has
+ * been written already.
+ *
+ * Return: whether what is left has no room for all of it and an eighth; false where the
+ * extent is the only one.
+ */
+bool tbtf_extent_crowded(const struct tbtf_extent *extent, size_t n, int but, uint64_t size_kb)
+{
+	uint64_t left_kb = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((int)i != but && tbtf_extent_state(&extent[i]) == TBTF_EXTENT_ATTACHED &&
+		    !extent[i].lost && !extent[i].dead)
+			left_kb += extent[i].kb;
+	return left_kb && left_kb < size_kb + size_kb / 8;
+}
+
+/**
  * tbtf_extent_fits() - is there room for pages that come back, and some to spare?
  * @used_kb: how much comes back
  * @room: the machine's memory

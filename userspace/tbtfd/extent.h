@@ -184,6 +184,7 @@ uint64_t tbtf_extent_next(uint64_t credit_kb, uint64_t extent_kb, uint64_t ready
 int tbtf_extent_lender(const struct tbtf_offer *offer, size_t n, uint32_t random);
 int tbtf_extent_pick(const struct tbtf_extent *extent, size_t n);
 bool tbtf_extent_worth(const struct tbtf_extent *extent, uint64_t used_kb);
+bool tbtf_extent_crowded(const struct tbtf_extent *extent, size_t n, int but, uint64_t size_kb);
 int tbtf_extent_emptiest(const struct tbtf_use *use, size_t n);
 bool tbtf_extent_fits(uint64_t used_kb, const struct tbtf_room *room, unsigned int share);
 uint64_t tbtf_extent_min_free(uint64_t total_kb, uint64_t said_kb);

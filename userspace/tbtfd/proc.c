@@ -97,6 +97,24 @@ int tbtf_proc_field(const char *text, const char *name, uint64_t *ret)
 }
 
 /**
+ * tbtf_proc_size_kb() - what a process has, in memory and in swap
+ * @pid: the process
+ *
+ * Return: KiB; 0: it is gone.
+ */
+uint64_t tbtf_proc_size_kb(pid_t pid)
+{
+	char path[32], text[4096];
+	uint64_t rss = 0, swap = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (tbtf_proc_text(path, text, sizeof(text)) || tbtf_proc_field(text, "VmRSS", &rss) ||
+	    tbtf_proc_field(text, "VmSwap", &swap))
+		return 0;
+	return rss + swap;
+}
+
+/**
  * tbtf_proc_number() - a file that is one number
  * @path: the file
  * @ret: the number
