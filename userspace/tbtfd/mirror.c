@@ -14,8 +14,13 @@
  * the end of each member, behind what is mirrored: a member that was away for seconds
  * gets what was written meanwhile, and not everything.
  *
+ * Kernels from 6.18 on have no place where to say what kind of bitmap it shall be: they
+ * read that from its first page, which so has to be there, and take the place of it
+ * for arrays of version 1 only, once they run. To such arrays members are added by sysfs.
+ *
  * Runs in the thread of lenders.c.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -39,9 +44,11 @@
 #define SECTORS_KB	2
 /* A page of bits is enough, and what one bit stands for is 4 MiB at least. */
 #define BITMAP_BITS	(8 * 4096)
-#define BITMAP_CHUNK	(4ULL << 20)
+#define BITMAP_CHUNK	(4U << 20)
 /* Seconds after which a bit is cleared when nothing is written there any more. */
-#define BITMAP_DELAY	"5"
+#define BITMAP_DELAY	5
+#define BITMAP_MAGIC	0x6d746962
+#define BITMAP_VERSION	4
 /*
  * How fast a new member is filled, KiB a second: at least, while pages come and go, so
  * that there are two copies again within minutes; and at most, so that a page that is
@@ -83,12 +90,21 @@ static int put(const char *device, const char *name, const char *text)
 	return err ? err : tbtf_proc_write(path, text, 0);
 }
 
-static int put_number(const char *device, const char *name, int64_t value)
+static int put_number(const char *device, const char *name, uint64_t value)
 {
 	char text[24];
 
-	(void)snprintf(text, sizeof(text), "%" PRId64, value);
+	(void)snprintf(text, sizeof(text), "%" PRIu64, value);
 	return put(device, name, text);
+}
+
+/* Of a member. */
+static int put_member(const char *device, int index, const char *name, const char *text)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "dev-nbd%d/%s", index, name);
+	return put(device, path, text);
 }
 
 static void nap(void)
@@ -116,43 +132,51 @@ static int node_of(int index, struct stat *ret)
 	return S_ISBLK(ret->st_mode) ? 0 : -ENOTBLK;
 }
 
-static int add_first(int array, int slot, int index, bool last)
+/* It is known to the array then, and no part of it yet. */
+static int bring(const char *device, int index, uint64_t kb)
 {
-	mdu_disk_info_t disk = {
-		.number = slot,
-		.raid_disk = slot,
-		/* Both hold the same already: zeroes, and the same header. */
-		.state = (1 << MD_DISK_SYNC) | (1 << MD_DISK_ACTIVE) | (1 << MD_DISK_FAILFAST),
-	};
 	struct stat node;
 	int err = node_of(index, &node);
+	char text[32];
 
 	if (err)
 		return err;
-	/* Read from only when there is no other. */
-	if (last)
-		disk.state |= 1 << MD_DISK_WRITEMOSTLY;
-	disk.major = major(node.st_rdev);
-	disk.minor = minor(node.st_rdev);
-	return ioctl(array, ADD_NEW_DISK, &disk) ? -errno : 0;
+	(void)snprintf(text, sizeof(text), "%u:%u", major(node.st_rdev), minor(node.st_rdev));
+	err = put(device, "new_dev", text);
+	if (err)
+		return err;
+	(void)snprintf(text, sizeof(text), "%" PRIu64, kb);
+	err = put_member(device, index, "size", text);
+	return err ? err : put_member(device, index, "state", "failfast");
 }
 
-/* What has to be said before the array runs. Without it all works, but copies more. */
+static int add_first(const char *device, int slot, int index, uint64_t kb, bool last)
+{
+	char text[16];
+	int err = bring(device, index, kb);
+
+	/* Both hold the same already, which this says: zeroes, and the same header. */
+	(void)snprintf(text, sizeof(text), "%d", slot);
+	if (!err)
+		err = put_member(device, index, "slot", text);
+	/* Read from only when there is no other. */
+	if (!err && last)
+		err = put_member(device, index, "state", "writemostly");
+	return err;
+}
+
+/* Without it all works, but copies more. */
 static void want_bitmap(const char *device, uint64_t kb)
 {
-	uint64_t chunk = BITMAP_CHUNK;
-	int err;
+	int err = 0;
 
-	while (kb * 1024 / chunk >= BITMAP_BITS)
-		chunk *= 2;
-	/* External: it has no superblock. Where it is we say, from the end of a member. */
-	err = put(device, "bitmap/metadata", "external");
-	if (!err)
-		err = put_number(device, "bitmap/chunksize", chunk);
-	if (!err)
-		err = put(device, "bitmap/time_base", BITMAP_DELAY);
-	if (!err)
-		err = put_number(device, "bitmap/location", -TBTF_MIRROR_EXTRA_KB * SECTORS_KB);
+	/* As long as the array looks whether there is something to be copied. */
+	for (int i = 0; i < BUSY_TRIES; i++) {
+		err = put_number(device, "bitmap/location", kb * SECTORS_KB);
+		if (err != -EBUSY)
+			break;
+		nap();
+	}
 	if (err)
 		tbtf_info("%s has no bitmap: %s; who comes back is copied whole", device,
 			  strerror(-err));
@@ -160,16 +184,8 @@ static void want_bitmap(const char *device, uint64_t kb)
 
 static int start(const char *device, const int index[2], const bool last[2], uint64_t kb)
 {
-	mdu_array_info_t info = {
-		.level = 1,
-		.size = kb,
-		.nr_disks = 2,
-		.raid_disks = 2,
-		.active_disks = 2,
-		.working_disks = 2,
-		.not_persistent = 1,
-		.state = 1 << MD_SB_CLEAN,
-	};
+	/* All but this is said by sysfs, and this can only be said here. */
+	mdu_array_info_t info = { .major_version = 1, .not_persistent = 1 };
 	mdu_param_t parameters = { 0 };
 	int array = open_array(device), err = 0;
 
@@ -177,16 +193,57 @@ static int start(const char *device, const int index[2], const bool last[2], uin
 		return array;
 	if (ioctl(array, SET_ARRAY_INFO, &info))
 		err = -errno;
-	for (int i = 0; !err && i < 2; i++)
-		err = add_first(array, i, index[i], last[i]);
 	if (!err)
-		want_bitmap(device, kb);
+		err = put(device, "level", "raid1");
+	if (!err)
+		err = put_number(device, "raid_disks", 2);
+	if (!err)
+		err = put_number(device, "component_size", kb);
+	/* Nothing has to be copied. */
+	if (!err)
+		err = put(device, "resync_start", "none");
+	for (int i = 0; !err && i < 2; i++)
+		err = add_first(device, i, index[i], kb, last[i]);
 	if (!err && ioctl(array, RUN_ARRAY, &parameters))
 		err = -errno;
-	if (err)
+	if (!err)
+		want_bitmap(device, kb);
+	else
 		(void)ioctl(array, STOP_ARRAY, NULL);
 	(void)close(array);
 	return err;
+}
+
+/**
+ * tbtf_mirror_bitmap() - what has to stand behind what is mirrored, on each of the first
+ * @page: where it goes; written to the member at @kb
+ * @kb: the size of the mirror
+ *
+ * Return: none.
+ */
+void tbtf_mirror_bitmap(unsigned char page[TBTF_SWAP_HEADER], uint64_t kb)
+{
+	/* The kernel's struct bitmap_super_s, as far as it is not zero here. */
+	struct {
+		uint32_t magic, version;
+		unsigned char uuid[16];
+		uint64_t events, events_cleared, sync_size;
+		uint32_t state, chunk, delay_s, write_behind, sectors;
+	} super = {
+		.magic = htole32(BITMAP_MAGIC),
+		.version = htole32(BITMAP_VERSION),
+		.sync_size = htole64(kb * SECTORS_KB),
+		.delay_s = htole32(BITMAP_DELAY),
+		.sectors = htole32(TBTF_MIRROR_EXTRA_KB * SECTORS_KB),
+	};
+	uint32_t chunk = BITMAP_CHUNK;
+
+	/* A bit for 2 GiB is as far as this goes: for 64 TiB. */
+	while (kb * 1024 / chunk >= BITMAP_BITS && chunk < 1U << 31)
+		chunk *= 2;
+	super.chunk = htole32(chunk);
+	memset(page, 0, TBTF_SWAP_HEADER);
+	memcpy(page, &super, sizeof(super));
 }
 
 /**
@@ -197,7 +254,7 @@ static int start(const char *device, const int index[2], const bool last[2], uin
  * @kb: the size
  * @ret_device: the new device's file
  *
- * Both have to hold the same.
+ * Both have to hold the same, and tbtf_mirror_bitmap() at @kb.
  *
  * Return: 0; -ENOENT: the module raid1 is not loaded; or what the kernel says.
  */
@@ -254,24 +311,13 @@ int tbtf_mirror_stop(const char *device)
  */
 int tbtf_mirror_add(const char *device, int index)
 {
-	struct stat node;
-	int array, err = node_of(index, &node);
-	char name[64];
+	char text[24];
+	int err = get(device, "component_size", text, sizeof(text));
 
-	if (err)
-		return err;
-	array = open_array(device);
-	if (array < 0)
-		return array;
-	/* With ADD_NEW_DISK the kernel would not know where the bitmap of the member is. */
-	if (ioctl(array, HOT_ADD_DISK, (unsigned long)node.st_rdev))
-		err = -errno;
-	(void)close(array);
-	if (err)
-		return err;
-	(void)snprintf(name, sizeof(name), "dev-nbd%d/state", index);
-	(void)put(device, name, "failfast");
-	return 0;
+	if (!err)
+		err = bring(device, index, strtoull(text, NULL, 10));
+	/* Nobody looks for it unasked. */
+	return err ? err : put(device, "sync_action", "recover");
 }
 
 /**
@@ -286,13 +332,11 @@ int tbtf_mirror_add(const char *device, int index)
  */
 int tbtf_mirror_add_again(const char *device, int index)
 {
-	char name[64], where[64];
+	char where[64];
 	int err;
 
-	if (!get(device, "bitmap/location", where, sizeof(where)) && strcmp(where, "none")) {
-		(void)snprintf(name, sizeof(name), "dev-nbd%d/state", index);
-		return put(device, name, "re-add");
-	}
+	if (!get(device, "bitmap/location", where, sizeof(where)) && strcmp(where, "none"))
+		return put_member(device, index, "state", "re-add");
 	err = tbtf_mirror_remove(device, index);
 	return err ? err : tbtf_mirror_add(device, index);
 }
@@ -306,10 +350,7 @@ int tbtf_mirror_add_again(const char *device, int index)
  */
 int tbtf_mirror_fail(const char *device, int index)
 {
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "dev-nbd%d/state", index);
-	return put(device, name, "faulty");
+	return put_member(device, index, "state", "faulty");
 }
 
 /**
@@ -324,15 +365,13 @@ int tbtf_mirror_remove(const char *device, int index)
 {
 	enum tbtf_member member = tbtf_mirror_member(device, index);
 	int err = 0;
-	char name[64];
 
 	if (member == TBTF_MEMBER_NONE)
 		return 0;
-	(void)snprintf(name, sizeof(name), "dev-nbd%d/state", index);
 	if (member != TBTF_MEMBER_FAULTY)
 		err = tbtf_mirror_fail(device, index);
 	for (int i = 0; !err && i < BUSY_TRIES; i++) {
-		err = put(device, name, "remove");
+		err = put_member(device, index, "state", "remove");
 		if (err != -EBUSY)
 			return err;
 		err = 0;

@@ -34,6 +34,7 @@ struct tbtf_mirror {
 	int percent;		/* copied, or -1: nothing is being copied */
 };
 
+void tbtf_mirror_bitmap(unsigned char page[TBTF_SWAP_HEADER], uint64_t kb);
 int tbtf_mirror_make(uint32_t id, const int index[2], const bool last[2], uint64_t kb,
 		     char ret_device[TBTF_DEVICE_LEN]);
 int tbtf_mirror_stop(const char *device);

@@ -108,6 +108,7 @@ int tbtf_leg_up(struct tbtf_lenders *all, struct tbtf_extent *extent, struct tbt
 	const struct tbtf_lender *lender = tbtf_leg_lender(all, leg);
 	struct tbtf_nbd_times times = times_of(all, extent, leg);
 	char backend[TBTF_NAME_LEN + 32];
+	unsigned char page[TBTF_SWAP_HEADER];
 	struct tbtf_stream stream;
 	struct tbtf_export export;
 	int err, index;
@@ -123,6 +124,10 @@ int tbtf_leg_up(struct tbtf_lenders *all, struct tbtf_extent *extent, struct tbt
 		err = tbtf_nbd_trim(&stream, export.size);
 	if (!err && header)
 		err = tbtf_nbd_write(&stream, 0, header, TBTF_SWAP_HEADER);
+	if (!err && header && extent->legs > 1) {
+		tbtf_mirror_bitmap(page, extent->kb);
+		err = tbtf_nbd_write(&stream, extent->kb * 1024, page, sizeof(page));
+	}
 	if (!err)
 		err = let_go(lender, &stream);
 	if (!err)
