@@ -115,7 +115,7 @@ is "each is a lease of node three's, for node one through node two" \
 
 cg_make p memory.max=24M
 hog_start big -s 8M -c p -m
-check "a process of node one grows by more than it and node two have" hog_do big 120 grow 96M 1M
+check "a process of node one grows by more than it and node two have" hog_do big 120 grow 80M 1M
 in_range "pages of it are on node three" "$(counter 2 pswpout)" 2000 1000000
 in=$(counter 2 pswpin)
 # Node three hangs for a while: who waits for a page waits as long, and goes on.

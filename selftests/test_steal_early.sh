@@ -5,7 +5,7 @@
 #
 # Copyright (C) 2026 The tbtf authors
 #
-# vm: nodes=2 mem=160 smp=1 timeout=400 mtu=9000 node2="mem=320"
+# vm: nodes=2 mem=192 smp=1 timeout=400 mtu=9000 node2="mem=320"
 . ./lib.sh
 . ./lib_nodes.sh
 . ./lib_tbtfd.sh
