@@ -5,9 +5,9 @@
 #
 # Copyright (C) 2026 The tbtf authors
 #
-# usage: story.sh, with /tests/mark present if the big one is to be marked
+# usage: story1.sh, with /tests/mark present if the big one is to be marked
 #
-# Tells ./demo what happens, one event a line:
+# Tells ./act1 what happens, one event a line:
 #	@ small NAME KB		a small one is there
 #	@ big KB		how much the big one holds now
 #	@ killed NAME KB	the kernel killed it; so much was freed
