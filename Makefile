@@ -75,7 +75,7 @@ help:
 	@echo 'make KVER=6.1.0-1-x  ... for that kernel; KERNELDIR=DIR: for that build tree'
 	@echo 'make install         module, command, library, manual pages (DESTDIR=, PREFIX=)'
 	@echo 'make uninstall       the opposite'
-	@echo 'make demo            watch it, in VMs: with the mark and without, and to the very end'
+	@echo 'make demo            watch all rungs, in VMs: sacrifice, steal, print, crash'
 	@echo 'make check           all tests, in VMs; TESTS="test_a test_b": only these'
 	@echo 'make check KVER=6.12 ... on the newest kernel 6.12 of Debian (7.3, 6.12+deb12, newest)'
 	@echo 'make check-smoke     a few of them: KVER= another kernel, in some minutes'

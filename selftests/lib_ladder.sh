@@ -111,7 +111,7 @@ ladder_until()
 
 	end=$(($(now_ms) + $2 * 1000 * ${VM_PATIENCE:-1}))
 	until eval "$1"; do
-		[ "$(now_ms)" -lt "$end" ] && hog_do big 60 grow 1M || return
+		[ "$(now_ms)" -lt "$end" ] && hog_do big 60 grow "${LADDER_STEP:-1M}" || return
 	done
 	episodes_over 30
 }
