@@ -28,7 +28,7 @@ VM_JOB=
 
 # Modules a test may load. Those that a kernel has built in, or has not at
 # all, are left out without a word: modprobe in the guest says so if asked.
-VM_MODULES="virtio_pci virtio_blk virtio_net virtio_console zram lzo lzo-rle lz4 nbd loop overlay brd"
+VM_MODULES="virtio_pci virtio_blk virtio_net virtio_console virtio_mem zram lzo lzo-rle lz4 nbd loop overlay brd"
 
 # shellcheck source=nodes.sh
 . "$VM_DIR/nodes.sh"
@@ -251,7 +251,7 @@ vm_defaults()
 	VM=([mem]=256 [smp]=2 [timeout]=60 [append]="" [qopt]="" [thread]=""
 	    [numa]=1 [accel]="" [icount]="" [module]=yes [params]="" [load]=""
 	    [adj]=-1000 [expect]="" [files]="" [modules]=""
-	    [disk]="" [boots]=1
+	    [disk]="" [boots]=1 [hotplug]=""
 	    [nodes]=1 [links]="" [mtu]=1500 [node1]="" [node2]="" [node3]="" [node4]="")
 }
 
@@ -293,6 +293,8 @@ vm_check()
 	[[ ${VM[accel]} =~ ^(|tcg|kvm)$ ]] || vm_die "$1: accel=${VM[accel]}: tcg or kvm is expected"
 	[[ ${VM[expect]} =~ ^(|panic)$ ]] || vm_die "$1: expect=${VM[expect]}: panic is expected"
 	[[ ${VM[disk]} =~ ^(|[1-9][0-9]*)$ ]] || vm_die "$1: disk=${VM[disk]}: a number above 0 is expected"
+	[[ ${VM[hotplug]} =~ ^(|[1-9][0-9]*)$ ]] ||
+		vm_die "$1: hotplug=${VM[hotplug]}: a number above 0 is expected"
 	[[ ${VM[boots]} =~ ^[1-9]$ ]] || vm_die "$1: boots=${VM[boots]}: 1 to 9 is expected"
 	if [ "${VM[boots]}" -gt 1 ]; then
 		[ -n "${VM[disk]}" ] || vm_die "$1: boots=${VM[boots]}: that is counted on a disk: disk= is needed"
@@ -322,6 +324,24 @@ vm_disk()
 	truncate -s "${VM[disk]}M" "$disk"
 	/sbin/mke2fs -q -F -t ext4 -L var "$disk" || vm_die "no disk for the VM (e2fsprogs: make deps)"
 	VM_DISK=(-drive "file=$disk,format=raw,if=virtio,cache=unsafe")
+}
+
+# vm_hotplug MEMORY: what more it may get while it runs, and a port of the guest's that ends
+# in a monitor of its QEMU. The options are in VM_PLUG, without any in VM_PLUG_SIZE. Where
+# memory may come above 4 GiB the kernel would set 64 MiB aside for devices that cannot
+# reach there: QEMU's can.
+vm_hotplug()
+{
+	VM_PLUG=()
+	VM_PLUG_SIZE=
+	[ -n "${VM[hotplug]}" ] || return 0
+	VM_PLUG_SIZE=M,slots=4,maxmem=$(($1 + 2 * VM[hotplug]))M
+	VM_PLUG=(-object "memory-backend-ram,id=more,size=${VM[hotplug]}M"
+		 -device "virtio-mem-pci,id=vmem,memdev=more,requested-size=0"
+		 -chardev "socket,id=port,path=qmp$VM_NODE.guest,server=on,wait=off"
+		 -device "virtio-serial-pci,id=ports"
+		 -device "virtserialport,bus=ports.0,chardev=port,name=qmp"
+		 -chardev "socket,id=own,path=qmp$VM_NODE.guest" -mon "chardev=own,mode=control")
 }
 
 # vm_overlay PATH NAME FILE...: the part of the initramfs of one test.
@@ -389,7 +409,8 @@ vm_boot()
 		args+=(-accel "tcg,thread=${thread:-multi}" -cpu "max,-cx16")
 	fi
 	mem=$(vm_memory)
-	args+=(-m "$mem" -nodefaults -display none)
+	vm_hotplug "$mem"
+	args+=(-m "$mem$VM_PLUG_SIZE" -nodefaults -display none)
 	rm -f "$monitor".*
 	mkfifo "$monitor.in" "$monitor.out" "$monitor.clock"
 	args+=(-chardev "pipe,id=monitor,path=$monitor" -mon "chardev=monitor,mode=readline")
@@ -416,7 +437,8 @@ vm_boot()
 		args+=(-serial "file:$verdict")
 	fi
 	read -ra words <<< "${VM[qopt]}"
-	args+=("${words[@]}" "${VM_ARGS[@]}" "${VM_DISK[@]}")
+	args+=("${words[@]}" "${VM_ARGS[@]}" "${VM_DISK[@]}" "${VM_PLUG[@]}")
+	[ -z "$VM_PLUG_SIZE" ] || VM[append]+=" swiotlb=noforce"
 	args+=(-kernel "$VM_KERNEL/vmlinuz" -initrd "$VM_JOB/initrd$VM_NODE"
 	       -append "console=ttyS0 loglevel=4 panic_on_warn=1 panic=-1 no_timer_check unknown_nmi_panic ${VM[append]}")
 	# Where the time is up the guest is asked, by an NMI, where it stands: its panic
