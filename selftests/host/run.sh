@@ -55,6 +55,7 @@ build()
 	build_tbtfd nbd_client nbd-client tls-kernel tls stream >> "$tmp/build" 2>&1 &&
 	build_tbtfd extent extent swap conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd limit limit >> "$tmp/build" 2>&1 &&
+	build_tbtfd qmp qmp blocks proc log >> "$tmp/build" 2>&1 &&
 	build_tbtfd price price extent conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd early early >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
@@ -138,6 +139,7 @@ echo "TAP version 13"
 		part unit_peer "$OUT/unit_peer"
 		part unit_extent "$OUT/unit_extent"
 		part unit_limit "$OUT/unit_limit"
+		part unit_qmp "$OUT/unit_qmp"
 		part unit_price "$OUT/unit_price"
 		part unit_early "$OUT/unit_early"
 		part unit_nbd_client "$OUT/unit_nbd_client"

@@ -132,7 +132,31 @@ refused "no mint" ":2: mints = : one or more of: zram, file, limit, hotplug" "[p
 refused "an unknown mint" ":2: mints has 'gold': one or more of: zram" "[print]" "mints = zram gold"
 refused "a mint twice" ":2: mints has 'zram' twice" "[print]" "mints = zram file zram"
 refused "a file's name from here" ":2: file = swap: a file's full name" "[print]" "file = swap"
-only borrow "the mint hotplug" "'hotplug' is not written yet" "[print]" "mints = zram hotplug"
+hot=("[print]" "mints = zram hotplug" "hotplug_max_kb = 262144")
+only borrow "hotplug of nobody" "'hotplug' needs qmp, where the hypervisor is asked, or hotplug_command" "${hot[@]}"
+only borrow "hotplug of two" "hotplug_command, which asks it; and not both" "${hot[@]}" "qmp = /dev/vport0p1" \
+	"hotplug_command = /bin/true"
+only borrow "hotplug without an end" "'hotplug' needs hotplug_max_kb" "${hot[@]:0:2}" "qmp = /dev/vport0p1"
+only borrow "a step larger than all" "hotplug_step_kb = 524288 is more than hotplug_max_kb = 262144" \
+	"${hot[@]}" "qmp = /dev/vport0p1" "hotplug_step_kb = 524288"
+only borrow "a device for a command" "hotplug_device needs qmp" "${hot[@]}" "hotplug_command = /bin/true" \
+	"hotplug_device = vm0"
+only borrow "a base of no device" "hotplug_base_kb needs hotplug_device" "${hot[@]}" "qmp = /dev/vport0p1" \
+	"hotplug_base_kb = 65536"
+only borrow "a monitor for nothing" "yet mints has no 'hotplug': which is it" "[print]" "mints = zram" \
+	"qmp = /dev/vport0p1"
+refused "a step too small" ":4: hotplug_step_kb = 4096: a number from 16384 to 4194304 KiB" "${hot[@]}" \
+	"hotplug_step_kb = 4096"
+refused "a device that is none" ":4: hotplug_device = a\"b: 1 to 63 letters" "${hot[@]}" 'hotplug_device = a"b'
+conf "${hot[@]}" "qmp = /dev/vport0p1"
+expect "tbtfd: borrow: the mint hotplug, DIMMs" 0 'print with up to 262144 kB of DIMMs of 131072 kB, asked for at /dev/vport0p1' \
+	"$TBTFD" borrow --config "$file" --dry-run
+conf "${hot[@]}" "qmp = /dev/vport0p1" "hotplug_device = vm0"
+expect "tbtfd: borrow: of a virtio-mem device" 0 'print with up to 262144 kB of the virtio-mem device vm0, asked' \
+	"$TBTFD" borrow --config "$file" --dry-run
+conf "${hot[@]}" "hotplug_command = /bin/true"
+expect "tbtfd: borrow: by a command" 0 "print with up to 262144 kB of the hypervisor's, by /bin/true" \
+	"$TBTFD" borrow --config "$file" --dry-run
 only borrow "a limit without an end" "'limit' needs limit_max_kb" "[print]" "mints = limit"
 only borrow "an end without a limit" "'limit' needs limit_max_kb" "[print]" "mints = zram" "limit_max_kb = 65536"
 conf "[print]" "mints = limit" "limit_max_kb = 65536"

@@ -91,6 +91,14 @@ static const struct key keys[] = {
 	{ "print", "file", PATH, AT(print.file), 0, 0, NULL, NULL },
 	{ "print", "limit_max_kb", NUMBER, AT(print.limit_max_kb), 4096, 64 * TIB_KB, "KiB", NULL },
 	{ "print", "file_kb", NUMBER, AT(print.file_kb), 4096, 16 * TIB_KB, "KiB", NULL },
+	{ "print", "qmp", PATH, AT(print.qmp), 0, 0, NULL, NULL },
+	{ "print", "hotplug_command", PATH, AT(print.hotplug_command), 0, 0, NULL, NULL },
+	{ "print", "hotplug_device", NAME, AT(print.hotplug_device), 0, 0, NULL, NULL },
+	{ "print", "hotplug_base_kb", NUMBER, AT(print.hotplug_base_kb), 0, 64 * TIB_KB, "KiB", NULL },
+	{ "print", "hotplug_max_kb", NUMBER, AT(print.hotplug_max_kb), 16384, 64 * TIB_KB, "KiB", NULL },
+	/* The tables of a step are held ready: 64 MiB of the largest. */
+	{ "print", "hotplug_step_kb", NUMBER, AT(print.hotplug_step_kb), 16384, 4194304, "KiB", NULL },
+	{ "print", "hotplug_ahead", YES_NO, AT(print.hotplug_ahead), 0, 0, NULL, NULL },
 	{ "exhausted", "watchdog", PATH, AT(exhausted.watchdog), 0, 0, NULL, NULL },
 	{ "exhausted", "watchdog_timeout_s", NUMBER, AT(exhausted.watchdog_timeout_s), 2, 3600, "seconds", NULL },
 	{ "security", "encryption", WORD, AT(security.encryption), 0, 0, NULL, encryption_words },
@@ -349,7 +357,7 @@ static int add_peer(struct reading *r, const char *name, const char *value)
 static int unknown_key(struct reading *r, const char *section, const char *name)
 {
 	bool known = !strcmp(section, "peers");
-	char list[512] = "";
+	char list[640] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strcmp(keys[i].section, section))
@@ -451,6 +459,9 @@ static void defaults(struct tbtf_conf *conf)
 	conf->print.withdraw_after_s = 60;
 	/* Nearer than another node, farther than a zram of the usual 100. */
 	conf->print.zram_priority = 50;
+	/* A memory block of most machines. */
+	conf->print.hotplug_step_kb = 131072;
+	conf->print.hotplug_ahead = true;
 
 	(void)tbtf_address_parse(&conf->lend.listen, "[::]", TBTF_CONTROL_PORT);
 	conf->lend.nbd_port = TBTF_NBD_PORT;
@@ -567,14 +578,37 @@ static bool prints(const struct tbtf_conf *conf, enum tbtf_mint_kind kind)
 	return false;
 }
 
+static int check_hotplug(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
+{
+	bool asks = *conf->print.qmp, runs = *conf->print.hotplug_command;
+
+	if (!prints(conf, TBTF_MINT_HOTPLUG)) {
+		if (asks || runs || *conf->print.hotplug_device || conf->print.hotplug_max_kb)
+			return wrong(error, "[print] has qmp or hotplug_ keys, and yet mints has no 'hotplug': which is it?");
+		return 0;
+	}
+	if (asks == runs)
+		return wrong(error, "[print] mints: 'hotplug' needs qmp, where the hypervisor is asked, or hotplug_command, which asks it; and not both");
+	if (!conf->print.hotplug_max_kb)
+		return wrong(error, "[print] mints: 'hotplug' needs hotplug_max_kb: how much the hypervisor is asked for at most");
+	if (conf->print.hotplug_step_kb > conf->print.hotplug_max_kb)
+		return wrong(error, "[print] hotplug_step_kb = %" PRIu64 " is more than hotplug_max_kb = %" PRIu64,
+			     conf->print.hotplug_step_kb, conf->print.hotplug_max_kb);
+	if (*conf->print.hotplug_device && !asks)
+		return wrong(error, "[print] hotplug_device needs qmp: the command knows itself what it asks for");
+	if (conf->print.hotplug_base_kb && !*conf->print.hotplug_device)
+		return wrong(error, "[print] hotplug_base_kb needs hotplug_device: it is what that device gives in ordinary times");
+	return 0;
+}
+
 static int check_print(const struct tbtf_conf *conf, struct tbtf_conf_error *error)
 {
 	bool file = prints(conf, TBTF_MINT_FILE);
 
-	if (prints(conf, TBTF_MINT_HOTPLUG)) {
-		(void)wrong(error, "[print] mints: 'hotplug' is not written yet");
-		return -EOPNOTSUPP;
-	}
+	int err = check_hotplug(conf, error);
+
+	if (err)
+		return err;
 	if (prints(conf, TBTF_MINT_LIMIT) != !!conf->print.limit_max_kb)
 		return wrong(error, "[print] mints: 'limit' needs limit_max_kb, above which no memory.max is raised, and nothing else does");
 	if (file && (!*conf->print.file || !conf->print.file_kb))

@@ -87,16 +87,15 @@ void tbtf_mint_well(struct tbtf_mint *mint)
 }
 
 /**
- * tbtf_mint_swapoff() - bring back what is in swap that a mint has made
+ * tbtf_mint_await() - wait for a child that takes something back
  * @mint: the mint
- * @device: its file
+ * @pid: of the child, or a negative errno
  *
  * Context: the mint's thread; for as long as that takes, or until a request comes.
- * Return: 0; -EINTR: it was killed; or the errno of swapoff(2) or fork(2).
+ * Return: 0; -EINTR: it was killed; or the errno that it ended with, or that @pid is.
  */
-int tbtf_mint_swapoff(struct tbtf_mint *mint, const char *device)
+int tbtf_mint_await(struct tbtf_mint *mint, pid_t pid)
 {
-	pid_t pid = tbtf_swap_off(device);
 	siginfo_t info;
 	int status;
 
@@ -111,6 +110,19 @@ int tbtf_mint_swapoff(struct tbtf_mint *mint, const char *device)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+/**
+ * tbtf_mint_swapoff() - bring back what is in swap that a mint has made
+ * @mint: the mint
+ * @device: its file
+ *
+ * Context: the mint's thread; for as long as that takes, or until a request comes.
+ * Return: 0; -EINTR: it was killed; or the errno of swapoff(2) or fork(2).
+ */
+int tbtf_mint_swapoff(struct tbtf_mint *mint, const char *device)
+{
+	return tbtf_mint_await(mint, tbtf_swap_off(device));
 }
 
 /* Returns false when it is time to go. */

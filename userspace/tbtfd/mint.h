@@ -90,6 +90,7 @@ enum tbtf_mint_job {
  * @ns_per_kb: what making costs in time; 0: not known
  * @pays: false: what is out is no gain, and is to be taken back as soon as other
  *	swap has room
+ * @hurry: what is being taken back, other than by @child, is to stay: a request has come
  * @stopping: nothing is made ready any more
  * @child: a swapoff at work, 0: none; a request kills it
  * @printed_kb: since the start, all that print() returned
@@ -114,6 +115,7 @@ struct tbtf_mint {
 	_Atomic uint64_t out_kb, used_kb, cost_kb, back_kb;
 	_Atomic uint64_t ns_per_kb;
 	atomic_bool pays;
+	atomic_bool hurry;
 	atomic_bool stopping;
 	_Atomic pid_t child;
 	_Atomic uint64_t printed_kb, prints;
@@ -135,10 +137,12 @@ int tbtf_mint_start(struct tbtf_mint *mint);
 bool tbtf_mint_give(struct tbtf_mint *mint, enum tbtf_mint_job job,
 		    const struct tbtf_request *request);
 void tbtf_mint_stop(struct tbtf_mint *mint);
+int tbtf_mint_await(struct tbtf_mint *mint, pid_t pid);
 int tbtf_mint_swapoff(struct tbtf_mint *mint, const char *device);
 
 extern const struct tbtf_mint_ops tbtf_mint_zram;
 extern const struct tbtf_mint_ops tbtf_mint_file;
 extern const struct tbtf_mint_ops tbtf_mint_limit;
+extern const struct tbtf_mint_ops tbtf_mint_hotplug;
 
 #endif /* _TBTFD_MINT_H */

@@ -37,6 +37,7 @@ static const struct tbtf_mint_ops * const kinds[TBTF_MINTS] = {
 	[TBTF_MINT_ZRAM] = &tbtf_mint_zram,
 	[TBTF_MINT_FILE] = &tbtf_mint_file,
 	[TBTF_MINT_LIMIT] = &tbtf_mint_limit,
+	[TBTF_MINT_HOTPLUG] = &tbtf_mint_hotplug,
 };
 
 /* A request that is not answered yet. */
@@ -167,6 +168,7 @@ void tbtf_press_request(const struct tbtf_request *request)
 	for (size_t i = 0; i < the.n; i++) {
 		pid_t child = the.desk[i].mint.child;
 
+		the.desk[i].mint.hurry = true;
 		if (child > 0)
 			(void)kill(child, SIGKILL);
 	}
@@ -441,6 +443,7 @@ bool tbtf_press_look(const struct tbtf_room *room, uint64_t extents_kb, bool sto
 	desk = &the.desk[i];
 	desk->back_kb = desk->mint.used_kb;
 	desk->since_ms = now;
+	desk->mint.hurry = false;
 	if (!tbtf_mint_give(&desk->mint, TBTF_JOB_TAKE_BACK, NULL))
 		return true;
 	desk->job = TBTF_JOB_TAKE_BACK;
@@ -471,6 +474,7 @@ void tbtf_press_hurry(void)
 	for (size_t i = 0; i < the.n; i++) {
 		pid_t child = the.desk[i].mint.child;
 
+		the.desk[i].mint.hurry = true;
 		if (child > 0)
 			(void)kill(child, SIGKILL);
 	}
