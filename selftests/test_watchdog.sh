@@ -22,7 +22,8 @@ dog()
 	printf '[exhausted]\nwatchdog = %s\nwatchdog_timeout_s = %s\n' "$DEV" "${1:-10}" > /tmp/dog.conf
 	./tbtfd --config /tmp/dog.conf watchdog 2> $LOG &
 	dog=$!
-	wait_for "grep -q 'ready: ' $LOG" 20 || { diag "$(cat $LOG)"; return 1; }
+	wait_for "grep -q 'ready: ' $LOG || ! pid_alive $dog" 20
+	grep -q 'ready: ' $LOG || { diag "$(cat $LOG)"; return 1; }
 }
 
 state()
@@ -35,7 +36,7 @@ modprobe i6300esb || skip_all "no driver for a watchdog that QEMU has (CONFIG_I6
 
 case $VM_BOOT in
 1)
-	plan 17
+	plan 19
 	check "ramoops" ramoops
 	DEV=/dev/null
 	check_not "what is no watchdog is refused" dog
@@ -54,13 +55,16 @@ case $VM_BOOT in
 	knob min_victim_kb 2048
 	knob nap_ms 50
 	knob episode_idle_ms 500
-	knob on_exhausted panic
 	# An episode, of a memory cgroup: it is watched, though this one will not end in a panic.
 	knob on_exhausted_memcg wait
 	cg_make m memory.max=40M memory.swap.max=0
 	hog_start q -m -c m -s 20M
 	hog_tell q grow 1G
-	check "memory runs out: it runs" wait_for '[ "$(state)" = active ]' 20
+	check "memory runs out" wait_for '[ "$(knob stage)" = exhausted ]' 20
+	# It looks four times a second.
+	check_not "where on_exhausted is not panic it does not run" wait_for '[ "$(state)" = active ]' 1
+	knob on_exhausted panic
+	check "with panic it runs" wait_for '[ "$(state)" = active ]' 20
 	kill "$dog"
 	check "told to stop, it is stopped with it" wait_for '[ "$(state)" = inactive ]' 10
 	check "it is ready again" dog
