@@ -8,7 +8,7 @@
 # A file in a tmpfs is swapped out, line by line the same; then the memory of the
 # lender is searched for it. First without secrecy, where it has to be found.
 #
-# vm: nodes=2 mem=192 smp=1 timeout=400 mtu=1500 node2="mem=320" modules="dm_crypt xts"
+# vm: nodes=2 mem=192 smp=1 timeout=400 mtu=9000 node2="mem=320" modules="dm_crypt xts"
 . ./lib.sh
 . ./lib_nodes.sh
 . ./lib_tbtfd.sh
@@ -32,7 +32,7 @@ EOT
 # write_out: a process has memory stolen, and there the file goes, too
 write_out()
 {
-	hog_start big -s 8M -c p -m && hog_do big 60 grow 20M 1M &&
+	hog_start big -s 4M -c p -m && hog_do big 60 grow 12M 1M &&
 		mkdir -p /mnt && mount -t tmpfs none /mnt &&
 		cg_run s sh -c "yes '$LINE' | head -c 8388608 > /mnt/file" &&
 		[ "$(cat /sys/fs/cgroup/s/memory.swap.current)" -gt 3145728 ]
@@ -60,14 +60,14 @@ forget()
 	umount /mnt
 }
 
-plan 23
+plan 24
 
 configure 2 << EOT
 [lend]
 memory_kb = 163840
 headroom_kb = 16384
 EOT
-cg_make p memory.max=16M
+cg_make p memory.max=8M
 cg_make s memory.max=3M
 check "the lender is ready" start 2 lend
 
@@ -84,10 +84,12 @@ modprobe dm_crypt
 check "the borrower is ready" borrow ""
 check "pages are elsewhere" write_out
 is "through dm-crypt" "$(awk 'NR > 1 && $1 !~ "^/dev/dm-"' /proc/swaps | wc -l)" 0
-in_range "the lender holds them" "$(status_kb "$(daemon 2 lend)" VmRSS 2)" 12288 400000
+in_range "the lender holds them" "$(status_kb "$(daemon 2 lend)" VmRSS 2)" 8192 400000
 is "and cannot read them" "$(found)" 0
 check "here they are as they were" file_ok
 check "and so is what the process has" hog_do big 60 verify
+# Programs cannot read it; but who holds it is who could use it.
+check "the key is in no keyring any more" wait_for '! grep -q "logon *tbtf:" /proc/keys' 10
 
 # --- the daemon goes, and the key stays in the kernel
 before=$(awk 'NR > 1 { print $1 }' /proc/swaps | sort | xargs)
