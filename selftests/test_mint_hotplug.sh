@@ -30,7 +30,30 @@ movable()
 	awk '$4 == "Movable" { zone = 1 } zone && $1 == "managed" { print $2; exit }' /proc/zoneinfo
 }
 
-plan 25
+# nothing_left: all memory is what it was
+nothing_left()
+{
+	wait_for '[ "$(blocks online) $(blocks offline) $(total)" = "$online 0 $was" ]' 10
+}
+
+# goes_round NAME: one step comes, and goes
+goes_round()
+{
+	check "tbtfd with $1" tbtfd_start
+	check "which is ready" wait_for '[ "$(mint hotplug state)" = ready ]' 30
+	episodes_over 30
+	stat_mark
+	hog_start p -m -s 16M -c work
+	check "P grows beyond memory" hog_do p 90 grow $((was - 20000)) 1M
+	is "one step was brought" "$(($(total) - was)) $(stat_since minted_kb)" "$step $step"
+	is "nobody has died, every byte is right" "$(stat_since outcome_killed) $(verified p)" "0 1"
+	hog_kill p
+	check "when P is gone, so is $1" wait_for '[ "$(total)" = "$was" ]' 60
+	check "tbtfd ends" tbtfd_stop 30
+	check "and leaves nothing" nothing_left
+}
+
+plan 43
 
 was=$(total)
 step=131072
@@ -84,5 +107,22 @@ check "when P is gone, so is what was brought" wait_for '[ "$(total)" = "$was" ]
 check "it is told" said "what hotplug has printed is withdrawn"
 check "and a block is ready again" wait_for '[ "$(mint hotplug state)" = ready ]' 30
 check "tbtfd ends when it is told to" tbtfd_stop 30
-check "and leaves nothing" wait_for '[ "$(blocks online) $(blocks offline) $(total)" = "$online 0 $was" ]' 10
+check "and leaves nothing" nothing_left
+
+# --- DIMMs, and a command ---------------------------------------------------------------------
+
+printing "mints = hotplug" "withdraw_after_s = 2" "qmp = $port" "hotplug_max_kb = 131072"
+goes_round "a DIMM"
+
+# Capabilities are negotiated already: it is to say what it wants, and nobody hears the answer.
+cat > /tmp/more <<-EOT
+	#!/bin/sh
+	echo "\$1" >> /tmp/more.log
+	echo '{"execute":"qom-set","arguments":{"path":"/machine/peripheral/vmem","property":"requested-size","value":'\$((\$1 * 1024))'}}' > $port
+EOT
+chmod +x /tmp/more
+printing "mints = hotplug" "withdraw_after_s = 2" "hotplug_command = /tmp/more" "hotplug_max_kb = 131072"
+goes_round "what a command asks for"
+is "which was told how much there shall be" "$(xargs < /tmp/more.log | cut -d' ' -f1-2)" "$step 0"
+is "and last of all, nothing" "$(tail -n 1 /tmp/more.log)" 0
 finish_mint
