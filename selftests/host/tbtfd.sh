@@ -259,6 +259,87 @@ answering "$line" "$lender"
 wait
 check "tbtf peers: --json is what the daemon says" diff "$tmp/json" <(printf '%s\n' "$line" "$lender")
 
+# --- the borrower's part of tbtf status -------------------------------------------
+
+sysfs=$tmp/sys/kernel/mm/tbtf
+mkdir -p "$sysfs/stats"
+for knob in features:prctl stage:steal marked:1 abi:1 enabled:1 dry_run:0 stats/episodes:1; do
+	echo "${knob#*:}" > "$sysfs/${knob%:*}"
+done
+
+# status NAME REGEX: what is made of the lines that were given to answering
+status()
+{
+	expect "tbtf status: $1" 0 "$2" "$TBTF" --root "$tmp" status
+	wait
+}
+
+short='{"kind":"lender","name":"three","connected":true,"lent_kb":0,"used_kb":0,"why":"has no memory to give"}'
+away='{"kind":"lender","name":"four","connected":false,"lent_kb":0,"used_kb":0,"why":"not reached"}'
+rm -f "$tmp/run/tbtf/borrow.sock"
+status "without a borrower it says what to do" 'no borrower is running'
+status "and how" '^  systemctl start tbtfd-borrow$'
+answering "$line" "$lender"
+status "the credit line" '^  credit line  512.0M ready of 1.0G$'
+answering "$line" "$lender"
+status "what is stolen" '^  stolen       256.0M, of which 1.0M are in use$'
+answering "$line" "$lender"
+status "what it was asked" '^  asked        3 times, granted 2 \(256.0M\), refused 1$'
+answering "$line" "$lender" "$short"
+status "who lends" '^  lent by      two 768.0M$'
+answering "$line" "$lender" "$short" "$away"
+status "missing: of the line" '^  missing      512.0M of the credit line$'
+answering "$line" "$lender" "$short" "$away"
+status "missing: what a lender lacks" '^  missing      lender three: has no memory to give$'
+answering "$line" "$lender" "$short" "$away"
+status "missing: a lender" '^  missing      lender four: away: not reached$'
+answering "$line" "$lender" "$mirror"
+status "copies" '^  copies       1 of each page at least; 2 are wanted$'
+answering "$line" "$lender" "$mirror"
+status "missing: a copy" '^  missing      1 of 2 copies of 1.0M in /dev/dm-0$'
+answering "$line" "$lender" "$extent"
+status "missing: what is lost" '^  missing      1.0M in /dev/nbd0: lost by two$'
+answering "$line" "$lender" "${extent/\"lost\":true/\"lost\":false}"
+status "missing: a connection" '^  missing      1.0M in /dev/nbd0: no connection to two$'
+answering "$line" "$lender"
+status "no mints" 'no mints \(\[print\] of tbtfd.conf'
+answering "$line" "$print" "$mint"
+status "what is printed" '^  printed      512.0M, of which 1.0M are in use, at 33.3 %; it is being withdrawn$'
+answering "$line" "$print" "$mint" "${mint/zram/file}"
+status "the mints" '^  mints        zram no-gain, file no-gain$'
+answering "$line" "$print" "$mint"
+status "missing: a mint" '^  missing      mint zram: \\x1bpages$'
+answering "${line/524288/1048576}" "${lender/\\u001bno more/}" "$print" "${mint/\"no-gain\"/\"out\"}"
+status "nothing is missing" '^  missing      nothing$'
+answering "$line" nonsense
+status "an answer that is none" '^rungs two and three: the borrower does not answer: Protocol error$'
+
+# json_of EXPRESSION LINE...: of --json, with $_ the borrower
+json_of()
+{
+	local what=$1
+
+	shift
+	answering "$@"
+	"$TBTF" --root "$tmp" status --json > "$tmp/json"
+	wait
+	perl -MJSON::PP -0777 -e '$_ = JSON::PP->new->decode(scalar <STDIN>)->{borrower};
+		print '"$what"', "\n"' < "$tmp/json"
+}
+
+expect "tbtf status: --json: the line" 0 '^1048576 524288 262144 1024$' json_of \
+	'"@$_{qw(credit_kb ready_kb stolen_kb used_kb)}"' "$line"
+expect "tbtf status: --json: copies" 0 '^1 2$' json_of '"@$_{qw(copies copies_wanted)}"' "$line" "$mirror"
+expect "tbtf status: --json: a lender" 0 '^two 786432$' json_of \
+	'"@{$_->{lenders}[0]}{qw(name lent_kb)}"' "$line" "$lender"
+expect "tbtf status: --json: no mints" 0 '^none$' json_of '$_->{print} // "none"' "$line"
+expect "tbtf status: --json: a mint" 0 '^zram no-gain 524288$' json_of \
+	'"@{$_->{print}{mints}[0]}{qw(name state out_kb)}"' "$line" "$print" "$mint"
+expect "tbtf status: --json: what is missing" 0 '^512.0M of the credit line$' json_of '$_->{missing}[0]' "$line"
+rm -f "$tmp/run/tbtf/borrow.sock"
+"$TBTF" --root "$tmp" status --json > "$tmp/json"
+expect "tbtf status: --json: no borrower" 0 '"borrower": null,' cat "$tmp/json"
+
 # Manuals: every option, every key that a message lists, and no others.
 "$TBTFD" --help | grep -oE -- '^  --[a-z-]+' | sort > "$tmp/a"
 sed -n '/^\.SS Options/,/^\.SH EXAMPLES/p' Documentation/man/tbtfd.8 | sed 's/\\-/-/g' |

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tbtf - status: hooks, knobs, stage and counters
+ * tbtf - status: hooks, knobs, stage, rungs two and three, and counters
  *
  * Copyright (C) 2026 The tbtf authors
  */
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "borrower.h"
 #include "cmd.h"
 #include "json.h"
 
@@ -27,6 +28,8 @@ struct status {
 	char version[64];	/* of the module, or "" */
 	struct tbtf_stat *stats;
 	size_t nr_stats;
+	struct borrower *borrower;
+	int borrower_err;	/* why there is none */
 };
 
 static int get(struct status *s)
@@ -44,6 +47,8 @@ static int get(struct status *s)
 		err = tbtf_stat_list(s->sysfs, &s->stats, &s->nr_stats);
 	if (tbtf_read(s->version, sizeof(s->version), "/sys/module/tbtf/version") < 0)
 		s->version[0] = '\0';
+	if (!err)
+		s->borrower_err = borrower_read(&s->borrower);
 	return err;
 }
 
@@ -75,6 +80,7 @@ static void print_text(const struct status *s, bool all)
 	printf("abi       %s\n", s->abi);
 	if (*s->version)
 		printf("version   %s\n", s->version);
+	borrower_print(s->borrower, s->borrower_err);
 	puts("\nknobs:");
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
 		if (!tbtf_knob_get(s->sysfs, knobs[i], value, sizeof(value)))
@@ -106,6 +112,7 @@ static void print_json(struct status *s)
 	json_word(&json, "marked", s->marked);
 	if (!tbtf_knob_get(s->sysfs, "lent_kb", value, sizeof(value)))
 		json_word(&json, "lent_kb", value);
+	borrower_print_json(&json, s->borrower);
 	json_open(&json, "features", '{');
 	for (word = strtok_r(s->features, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		json_bool(&json, word + (*word == '-'), *word != '-');
@@ -160,6 +167,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 		print_json(&s);
 	else
 		print_text(&s, all);
+	free(s.borrower);
 	free(s.stats);
 	close(s.sysfs);
 	return EXIT_OK;
@@ -168,7 +176,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_status = {
 	.name = "status",
 	.synopsis = "[--all] [--json]",
-	.summary = "hooks, knobs, stage and counters",
+	.summary = "stage, rungs two and three, knobs and counters",
 	.help = "Options:\n"
 		"  -a, --all               the counters that are 0 as well\n"
 		"  -j, --json              as JSON, see tbtf-json(5)\n"
