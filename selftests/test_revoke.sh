@@ -38,6 +38,7 @@ check "node two lends" start 2 lend
 check "node one borrows" start 1 borrow
 check "its credit line is ready" wait_for "grep -q 'credit line: 81920 of' /tmp/borrow.log" 60
 cg_make p memory.max=24M
+knob ladder_deadline_ms $((10000 * ${VM_PATIENCE:-1}))
 hog_start big -s 8M -c p -m
 check "a process has pages on node two" hog_do big 60 grow 40M 1M
 
@@ -46,7 +47,7 @@ lender=$(daemon 2 lend)
 on 2 "kill $lender"
 check "node two wants all of it back" wait_for "grep -q 'wants 16384 kB back' /tmp/borrow.log" 20
 # As long as the module lets one live that gets nothing, and longer.
-hog_tell big grow 3M 128K 1000
+hog_tell big grow 3M 128K $((500 * ${VM_PATIENCE:-1}))
 check "which does not fit into the cgroup: it stays swap" \
 	wait_for "grep -q 'stays swap' /tmp/borrow.log" 60
 check "the process writes all the while" wait_for '[ "$(hog_get big "done")" -gt 1 ] || ! hog_alive big' 100
