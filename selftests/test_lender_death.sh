@@ -30,7 +30,7 @@ EOT
 # holds NAME: a marked hog in the cgroup p with much of it elsewhere
 holds()
 {
-	hog_start "$1" -s 8M -c p -m && big=$! && hog_do "$1" 60 grow 32M 1M &&
+	hog_start "$1" -s 8M -c p -m && big=$! && hog_do "$1" 60 grow 20M 1M &&
 		[ "$(status_kb "$(hog_pid "$1")" VmSwap)" -gt 8192 ]
 }
 
@@ -61,10 +61,10 @@ configure 2 << EOT
 [lend]
 memory_kb = 163840
 headroom_kb = 16384
-lease_s = 30
+lease_s = 16
 EOT
 check "the lender is ready" start 2 lend
-cg_make p memory.max=24M
+cg_make p memory.max=16M
 cg_make q memory.max=8M
 cg_make other
 hog_start bystander -s 8M -c other
