@@ -206,10 +206,13 @@ done
 # answering LINE...: a borrower that says these lines to one who asks
 answering()
 {
-	rm -f "$tmp/run/tbtf/borrow.sock"
+	rm -f "$tmp/run/tbtf/borrow.sock" "$tmp/run/tbtf/borrow.sock.new"
 	perl -MIO::Socket::UNIX -e '
 		my $path = shift;
-		my $s = IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => $path, Listen => 1) or die "$path: $!";
+		my $s = IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => "$path.new", Listen => 1) or die "$path: $!";
+		# It has its name only now that it listens; and nobody waits for ever.
+		rename "$path.new", $path or die "$path: $!";
+		alarm 30;
 		my $c = $s->accept;
 		my $asked = <$c>;
 		$asked eq "{\"type\":\"status\"}\n" or die "asked: $asked";
