@@ -30,11 +30,11 @@ alive=""
 lines=0
 behind=0
 
-# show N COMMAND
+# show N COMMAND [FILTER]
 show()
 {
 	echo "@ show $(name_of "$1") $2"
-	on "$1" "$2" | sed 's/^/@ | /'
+	on "$1" "$2 | ${3:-cat}" | sed 's/^/@ | /'
 }
 
 # tell: what is new, after each step
@@ -80,9 +80,11 @@ ladder_until 'granted line 2' 60 || exit 1
 ladder_until 'granted line 3' 60 || exit 1
 on 2 "sed -n 's/^tbtfd borrow: \\(.*stolen of .* for one\\)/@ log two \\1/p' /tmp/borrow.log"
 show 2 "tbtf lend"
+show 1 "tbtf peers" "sed '/^printing:/,\$d'"
 ladder_until 'granted print 1' 60 || exit 1
 ladder_until "tell; [ \"\$(hog_get $BIG kb)\" -ge $LAST_KB ]" 60 || exit 1
-show 1 "tbtf peers"
+# Knobs and counters are another matter.
+show 1 "tbtf status" "sed '/^knobs:/,\$d'"
 hog_do $BIG 90 verify || exit 1
 echo "@ verified $(hog_get $BIG kb)"
 hog_do $BIG 30 free

@@ -291,19 +291,19 @@ status "what it was asked" '^  asked        3 times, granted 2 \(256.0M\), refus
 answering "$line" "$lender" "$short"
 status "who lends" '^  lent by      two 768.0M$'
 answering "$line" "$lender" "$short" "$away"
-status "missing: of the line" '^  missing      512.0M of the credit line$'
+status "missing: of the line" '^missing   512.0M of the credit line$'
 answering "$line" "$lender" "$short" "$away"
-status "missing: what a lender lacks" '^  missing      lender three: has no memory to give$'
+status "missing: what a lender lacks" '^missing   lender three: has no memory to give$'
 answering "$line" "$lender" "$short" "$away"
-status "missing: a lender" '^  missing      lender four: away: not reached$'
+status "missing: a lender" '^missing   lender four: away: not reached$'
 answering "$line" "$lender" "$mirror"
 status "copies" '^  copies       1 of each page at least; 2 are wanted$'
 answering "$line" "$lender" "$mirror"
-status "missing: a copy" '^  missing      1 of 2 copies of 1.0M in /dev/dm-0$'
+status "missing: a copy" '^missing   1 of 2 copies of 1.0M in /dev/dm-0$'
 answering "$line" "$lender" "$extent"
-status "missing: what is lost" '^  missing      1.0M in /dev/nbd0: lost by two$'
+status "missing: what is lost" '^missing   1.0M in /dev/nbd0: lost by two$'
 answering "$line" "$lender" "${extent/\"lost\":true/\"lost\":false}"
-status "missing: a connection" '^  missing      1.0M in /dev/nbd0: no connection to two$'
+status "missing: a connection" '^missing   1.0M in /dev/nbd0: no connection to two$'
 answering "$line" "$lender"
 status "no mints" 'no mints \(\[print\] of tbtfd.conf'
 answering "$line" "$print" "$mint"
@@ -311,9 +311,9 @@ status "what is printed" '^  printed      512.0M, of which 1.0M are in use, at 3
 answering "$line" "$print" "$mint" "${mint/zram/file}"
 status "the mints" '^  mints        zram no-gain, file no-gain$'
 answering "$line" "$print" "$mint"
-status "missing: a mint" '^  missing      mint zram: \\x1bpages$'
+status "missing: a mint" '^missing   mint zram: \\x1bpages$'
 answering "${line/524288/1048576}" "${lender/\\u001bno more/}" "$print" "${mint/\"no-gain\"/\"out\"}"
-status "nothing is missing" '^  missing      nothing$'
+status "nothing is missing" '^missing   nothing$'
 answering "$line" nonsense
 status "an answer that is none" '^rungs two and three: the borrower does not answer: Protocol error$'
 

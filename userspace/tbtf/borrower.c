@@ -240,7 +240,7 @@ static void print_missing(void *arg, const char *text)
 {
 	bool *any = arg;
 
-	printf("  missing      %s\n", text);
+	printf("%smissing   %s\n", *any ? "" : "\n", text);
 	*any = true;
 }
 
@@ -357,7 +357,7 @@ void borrower_print(const struct borrower *b, int err)
 		puts("\nrung three, memory that is printed: no mints ([print] of tbtfd.conf(5))");
 	each_missing(b, print_missing, &any);
 	if (!any)
-		puts("  missing      nothing");
+		puts("\nmissing   nothing");
 }
 
 /* -- For programs -------------------------------------------------------------- */
