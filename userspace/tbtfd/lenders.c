@@ -750,7 +750,7 @@ static bool pass(void)
 {
 	uint32_t asked = the.line->asked;
 	int64_t now = tbtf_now_ms();
-	bool grew;
+	bool grew, met = false;
 
 	attend();
 	/* Those who wait for their pages first, then what makes room, then what is new. */
@@ -760,7 +760,13 @@ static bool pass(void)
 		if (the.lender[i].stream.fd < 0 && the.lender[i].retry_ms <= now) {
 			greet(&the.lender[i]);
 			attend();
+			met = met || the.lender[i].stream.fd >= 0;
 		}
+	/* With one more lender, too: it may be all that pages with one copy have waited for. */
+	if (met) {
+		memset(the.mend_ms, 0, sizeof(the.mend_ms));
+		return true;
+	}
 	tbtf_behalf(&the);
 	grew = grow();
 	if (!grew) {
