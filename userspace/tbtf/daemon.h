@@ -21,7 +21,7 @@ struct daemon {
 
 extern const struct daemon daemon_borrow, daemon_lend;
 
-/* struct daemon_kind - an object of an answer by its "kind". @first: the last one was another kind */
+/* struct daemon_kind - an object of an answer. @first: the last one was of another kind */
 struct daemon_kind {
 	const char *name;
 	void (*print)(const struct json_line *line, bool first);

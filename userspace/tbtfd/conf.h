@@ -120,7 +120,7 @@ struct tbtf_conf {
 		char hotplug_command[256]; /* or what is run in its place */
 		char hotplug_device[TBTF_NAME_LEN]; /* virtio-mem; "": DIMMs */
 		uint64_t hotplug_base_kb; /* what that gives in ordinary times */
-		uint64_t hotplug_max_kb; /* more than that is never asked for; needed for its mint */
+		uint64_t hotplug_max_kb; /* more is never asked for; needed for its mint */
 		uint64_t hotplug_step_kb;
 		bool hotplug_ahead;	/* the next step is there before it is needed */
 	} print;
