@@ -15,6 +15,7 @@
  * nobody uses it until its tree of mappings is destroyed, which is the last thing
  * that exit_mmap() does.
  */
+#include <linux/bitops.h>
 #include <linux/sched/mm.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -30,6 +31,9 @@ struct leaving {
 
 static DEFINE_SPINLOCK(leaving_lock);	/* L */
 static struct leaving leaving[TBTF_LEAVING_NR];	/* L */
+/* L: of these, bit by bit, who is not known to be gone: as a rule one, and the rest is history. */
+static unsigned long undecided;
+static_assert(TBTF_LEAVING_NR < BITS_PER_LONG);
 
 static void forget_gone(struct work_struct *work);
 static DECLARE_DELAYED_WORK(forget_work, forget_gone);
@@ -67,10 +71,11 @@ static void note_locked(struct task_struct *t, void *arg)
  */
 void tbtf_leaving_note(struct task_struct *victim, struct mem_cgroup *memcg)
 {
-	struct leaving *g, *place = &leaving[0], new = {
+	struct leaving new = {
 		.memcg = scope_id(memcg),
 		.noted = jiffies,
 	};
+	unsigned int i, place;
 	struct mm_struct *drop;
 
 	rcu_read_lock();
@@ -80,17 +85,20 @@ void tbtf_leaving_note(struct task_struct *victim, struct mem_cgroup *memcg)
 		return;
 
 	spin_lock(&leaving_lock);
-	/* In its own place, if it was noted before; in an empty one; in the oldest. */
-	for (g = leaving; g < leaving + TBTF_LEAVING_NR; g++) {
-		if (g->mm == new.mm) {
-			place = g;
+	/* In its own place, if it was noted before; in a free one; in the oldest. */
+	place = ffz(undecided);
+	for_each_set_bit(i, &undecided, TBTF_LEAVING_NR) {
+		if (leaving[i].mm == new.mm) {
+			place = i;
 			break;
 		}
-		if (place->mm && (!g->mm || time_before(g->noted, place->noted)))
-			place = g;
+		if (place >= TBTF_LEAVING_NR ||
+		    (undecided & BIT(place) && time_before(leaving[i].noted, leaving[place].noted)))
+			place = i;
 	}
-	drop = place->mm;
-	*place = new;
+	drop = leaving[place].mm;
+	leaving[place] = new;
+	undecided |= BIT(place);
 	spin_unlock(&leaving_lock);
 	if (drop)
 		mmdrop(drop);
@@ -110,11 +118,17 @@ bool tbtf_leaving(const struct mem_cgroup *memcg)
 	u64 scope = scope_id(memcg);
 	bool pending = false;
 	struct leaving *g;
+	unsigned int i;
 
 	spin_lock(&leaving_lock);
-	for (g = leaving; g < leaving + TBTF_LEAVING_NR; g++) {
-		if (!g->mm || (scope && scope != g->memcg) || !in_exit(g->mm) || gone(g->mm))
+	for_each_set_bit(i, &undecided, TBTF_LEAVING_NR) {
+		g = &leaving[i];
+		if ((scope && scope != g->memcg) || !in_exit(g->mm))
 			continue;
+		if (gone(g->mm)) {
+			undecided &= ~BIT(i);
+			continue;
+		}
 		if (!g->waited)
 			g->waited = jiffies ?: 1;
 		pending |= time_before(jiffies, g->waited + most);
@@ -139,6 +153,7 @@ static void forget(bool all)
 		    time_after(jiffies, g->noted + msecs_to_jiffies(TBTF_LEAVING_KEEP_MS))) {
 			drop[n++] = g->mm;
 			g->mm = NULL;
+			undecided &= ~BIT(g - leaving);
 		} else {
 			left = true;
 		}
