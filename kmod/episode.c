@@ -185,22 +185,25 @@ static void close_idle(struct work_struct *work)
 /* Is there more than the kernel wants to see before it kills? */
 static bool has_memory(const struct oom_control *oc)
 {
+	unsigned long more = 1UL << oc->order;
+	bool nodes = nr_online_nodes > 1;
 	struct zoneref *ref;
 	struct zone *zone;
+	enum zone_type most;
 
 	if (oc->memcg)
-		return tbtf_wait_available(oc) >= 1UL << oc->order;
+		return tbtf_wait_available(oc) >= more;
 	if (!oc->zonelist)
 		return false;
+	most = gfp_zone(oc->gfp_mask);
 	for (ref = oc->zonelist->_zonerefs; ref->zone; ref++) {
 		zone = ref->zone;
-		if (zonelist_zone_idx(ref) > gfp_zone(oc->gfp_mask) ||
-		    (oc->nodemask && !node_isset(zone_to_nid(zone), *oc->nodemask)) ||
-		    !node_isset(zone_to_nid(zone), current->mems_allowed))
+		if (zonelist_zone_idx(ref) > most ||
+		    (nodes && ((oc->nodemask && !node_isset(zone_to_nid(zone), *oc->nodemask)) ||
+			       !node_isset(zone_to_nid(zone), current->mems_allowed))))
 			continue;
 		if (zone_page_state(zone, NR_FREE_PAGES) >
-		    high_wmark_pages(zone) + zone->lowmem_reserve[gfp_zone(oc->gfp_mask)] +
-		    (1UL << oc->order))
+		    high_wmark_pages(zone) + zone->lowmem_reserve[most] + more)
 			return true;
 	}
 	return false;
@@ -859,6 +862,7 @@ int tbtf_episode_setup(void)
 void tbtf_episode_teardown(void)
 {
 	tbtf_leaving_teardown();
+	tbtf_judge_teardown();
 	cancel_delayed_work_sync(&close_work);
 	close_idle(NULL);
 	tbtf_event_teardown();

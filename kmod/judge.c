@@ -13,7 +13,6 @@
 #include <linux/cpuset.h>
 #include <linux/mempolicy.h>
 #include <linux/nodemask.h>
-#include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -551,6 +550,7 @@ bool tbtf_judge_in_flight(struct task_struct *cpuset_of)
 struct anyone {
 	struct task_struct *largest;	/* of the protected */
 	unsigned long largest_size;
+	bool at_hand;			/* nobody asks for the largest */
 	bool found;
 };
 
@@ -563,7 +563,7 @@ static void anyone_locked(struct task_struct *t, void *arg)
 	anyone->found = oom_task_origin(t) ||
 			(t->signal->oom_score_adj != OOM_SCORE_ADJ_MIN &&
 			 !mm_flags_test(MMF_OOM_SKIP, t->mm) && !in_vfork(t));
-	if (anyone->found)
+	if (anyone->found || anyone->at_hand)
 		return;
 	tbtf_role_of(t, t->mm, &info);
 	if (info.role != TBTF_ROLE_TBTF)
@@ -589,8 +589,8 @@ static void look_at(struct task_struct *p, struct tbtf_choice *choice, struct an
 		tbtf_with_mm(p, anyone_locked, anyone);
 }
 
-/* O: whom the last walk has found, behind all the threads of the kernel */
-static pid_t last_found;
+/* O: whom the last walk has found, behind all the threads of the kernel; with a reference */
+static struct pid *last_found;
 
 /**
  * tbtf_judge_at_hand() - is there somebody whom the kernel could kill?
@@ -606,13 +606,13 @@ static pid_t last_found;
 bool tbtf_judge_at_hand(struct task_struct *cpuset_of, const nodemask_t *nodemask)
 {
 	struct tbtf_choice choice = { .cpuset_of = cpuset_of, .nodemask = nodemask };
-	struct anyone anyone = { };
+	struct anyone anyone = { .at_hand = true };
 	struct task_struct *p;
 
 	rcu_read_lock();
 	look_at(cpuset_of, &choice, &anyone);
 	if (!anyone.found) {
-		p = pid_task(find_pid_ns(last_found, &init_pid_ns), PIDTYPE_TGID);
+		p = pid_task(last_found, PIDTYPE_TGID);
 		if (p)
 			look_at(p, &choice, &anyone);
 	}
@@ -645,7 +645,8 @@ bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask
 	for_each_process(p) {
 		look_at(p, &choice, &anyone);
 		if (anyone.found) {
-			last_found = p->tgid;
+			put_pid(last_found);
+			last_found = get_pid(task_tgid(p));
 			break;
 		}
 	}
@@ -653,4 +654,14 @@ bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask
 		*ret_protected = get_task_struct(anyone.largest);
 	rcu_read_unlock();
 	return anyone.found;
+}
+
+/**
+ * tbtf_judge_teardown() - forget who was found
+ *
+ * Context: no round is in progress, and none can begin.
+ */
+void tbtf_judge_teardown(void)
+{
+	put_pid(last_found);
 }

@@ -277,10 +277,12 @@ void tbtf_role_of(struct task_struct *task, struct mm_struct *mm, struct tbtf_ro
 
 	/* The kernel kills by mm: a role that saves one of its sharers saves them all. */
 	ret->role = tbtf_mark_role(task_tgid(task));
-	by_mm = mm ? tbtf_mark_mm_role(mm) : TBTF_ROLE_INHERIT;
 	ret->source = TBTF_SOURCE_PROCESS;
-	if (ret->role == TBTF_ROLE_TBTF || (ret->role && by_mm != TBTF_ROLE_TBTF &&
-					    (!by_mm || ret->role == TBTF_ROLE_SPARE)))
+	/* That is who is asked for in every round, and nothing goes above it. */
+	if (ret->role == TBTF_ROLE_TBTF)
+		return;
+	by_mm = mm ? tbtf_mark_mm_role(mm) : TBTF_ROLE_INHERIT;
+	if (ret->role && by_mm != TBTF_ROLE_TBTF && (!by_mm || ret->role == TBTF_ROLE_SPARE))
 		return;
 	ret->source = TBTF_SOURCE_MM;
 	ret->role = by_mm;
@@ -327,17 +329,6 @@ static u32 role_of_process(struct task_struct *task)
 bool tbtf_role_protects(struct task_struct *task)
 {
 	return tbtf_role_anyone_protected() && role_of_process(task) == TBTF_ROLE_TBTF;
-}
-
-/**
- * tbtf_role_anyone_protected() - is there anything to do at all?
- *
- * Context: any.
- * Return: false if no process and no cgroup has a role that protects.
- */
-bool tbtf_role_anyone_protected(void)
-{
-	return READ_ONCE(tbtf_nr_marks) || READ_ONCE(tbtf_nr_role_protecting);
 }
 
 /* A record for a cgroup that is to be counted. Under role_lock and RCU. */

@@ -120,6 +120,13 @@ struct tbtf_role_info {
 extern unsigned int tbtf_nr_role_cgroups;	/* A */
 extern unsigned int tbtf_nr_role_protecting;	/* A: of these, tbtf or spare */
 extern unsigned int tbtf_nr_role_expendable;	/* A */
+
+/* Is there anything to do at all? Not if no process and no cgroup has a role that protects. */
+static inline bool tbtf_role_anyone_protected(void)
+{
+	return READ_ONCE(tbtf_nr_marks) || READ_ONCE(tbtf_nr_role_protecting);
+}
+
 struct mem_cgroup *tbtf_task_memcg(struct task_struct *task);
 u32 tbtf_role_cgroup(struct mem_cgroup *memcg, struct mem_cgroup **ret_from);
 u32 tbtf_role_cgroup_own(struct mem_cgroup *memcg);
@@ -127,7 +134,6 @@ int tbtf_role_cgroup_set(struct mem_cgroup *memcg, u32 role);
 bool tbtf_role_shielded_below(struct mem_cgroup *memcg);
 void tbtf_role_of(struct task_struct *task, struct mm_struct *mm, struct tbtf_role_info *ret);
 bool tbtf_role_protects(struct task_struct *task);
-bool tbtf_role_anyone_protected(void);
 void tbtf_role_count(struct mem_cgroup *memcg, bool spared);
 void tbtf_role_events(struct mem_cgroup *memcg, u64 *ret_sacrificed, u64 *ret_spared);
 void tbtf_role_rmdir(struct cgroup *cgrp);
@@ -200,6 +206,7 @@ bool tbtf_judge_in_flight(struct task_struct *cpuset_of);
 bool tbtf_judge_at_hand(struct task_struct *cpuset_of, const nodemask_t *nodemask);
 bool tbtf_judge_anyone(struct task_struct *cpuset_of, const nodemask_t *nodemask,
 		       struct task_struct **ret_protected);
+void tbtf_judge_teardown(void);
 
 /* victim.c: who goes instead; decides, and changes nothing */
 bool tbtf_victim_pick(struct tbtf_choice *choice);
