@@ -244,7 +244,7 @@ enum tbtf_rung tbtf_ask_used_up_of(struct tbtf_episode *ep, const struct oom_con
  *
  * Context: at load.
  */
-void tbtf_ask_setup(void)
+void __init tbtf_ask_setup(void)
 {
 	if (!IS_ENABLED(CONFIG_SWAP))
 		return;

@@ -93,7 +93,7 @@ static struct cftype files[] = {
  * Context: may sleep; takes cgroup_mutex.
  * Return: 0, also where the files are missing; or -ENOMEM.
  */
-int tbtf_cgroup_setup(void)
+int __init tbtf_cgroup_setup(void)
 {
 	const char *why = NULL;
 	int err;

@@ -260,7 +260,7 @@ static struct miscdevice tbtf_miscdev = {
  * Context: may sleep.
  * Return: 0, or what misc_register() says.
  */
-int tbtf_device_setup(void)
+int __init tbtf_device_setup(void)
 {
 	int err = misc_register(&tbtf_miscdev);
 

@@ -848,7 +848,7 @@ void tbtf_episode_knob_set(void)
  * Context: may sleep.
  * Return: 0, or -ENOMEM.
  */
-int tbtf_episode_setup(void)
+int __init tbtf_episode_setup(void)
 {
 	slots.episodes = kvcalloc(TBTF_MAX_EPISODES + 1, sizeof(*slots.episodes), GFP_KERNEL);
 	return slots.episodes ? 0 : -ENOMEM;

@@ -217,7 +217,7 @@ static struct probe probes[PROBE_NR] = {
 	},
 };
 
-static void match_tracepoint(struct tracepoint *tp, void *unused)
+static void __init match_tracepoint(struct tracepoint *tp, void *unused)
 {
 	unsigned int i;
 
@@ -226,7 +226,7 @@ static void match_tracepoint(struct tracepoint *tp, void *unused)
 			probes[i].tp = tp;
 }
 
-static int attach_probes(void)
+static int __init attach_probes(void)
 {
 	unsigned int i;
 	int err;
@@ -264,7 +264,7 @@ static void detach_probes(void)
 	tracepoint_synchronize_unregister();
 }
 
-static int switch_on(struct hook *hook)
+static int __init switch_on(struct hook *hook)
 {
 	int err;
 
@@ -285,14 +285,14 @@ static int switch_on(struct hook *hook)
 	return 0;
 }
 
-static bool ftrace_is_off(void)
+static bool __init ftrace_is_off(void)
 {
 	int *enabled = (int *)tbtf_ksym_data("ftrace_enabled");
 
 	return enabled && !READ_ONCE(*enabled);
 }
 
-static int switch_on_all(void)
+static int __init switch_on_all(void)
 {
 	unsigned int i;
 	int err;
@@ -354,7 +354,7 @@ static void switch_off_all(void)
  * Ask the way a program would. On a kernel where the redirection does nothing
  * the answer is that of the original, which does not know the option.
  */
-static int prove(void)
+static int __init prove(void)
 {
 	int ret = tbtf_call(hooks[HOOK_PRCTL].addr, PR_GET_TBTF, 0, 0, 0, 0);
 
@@ -382,7 +382,7 @@ u32 tbtf_hook_features(void)
  *
  * Context: at load.
  */
-void tbtf_hook_add_feature(u32 feature)
+void __init tbtf_hook_add_feature(u32 feature)
 {
 	features |= feature;
 }
@@ -425,7 +425,7 @@ struct pid *tbtf_hook_pidfd_pid(const struct file *file)
  * another redirects a function; -ENXIO if a hook has no effect; or what
  * ftrace returned.
  */
-int tbtf_hook_setup(void)
+int __init tbtf_hook_setup(void)
 {
 	int err;
 

@@ -229,7 +229,7 @@ const struct attribute_group tbtf_knob_group = {
  *
  * Context: at load, after the parameters were read.
  */
-void tbtf_knobs_setup(void)
+void __init tbtf_knobs_setup(void)
 {
 	if (tbtf_knobs.min_victim_kb == UNSET)
 		tbtf_knobs.min_victim_kb =

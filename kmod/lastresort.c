@@ -547,7 +547,7 @@ const struct attribute_group tbtf_economy_group = {
  * Context: may sleep.
  * Return: 0; -ENOMEM; -EINVAL. The log has the reason.
  */
-int tbtf_lastresort_setup(void)
+int __init tbtf_lastresort_setup(void)
 {
 	unsigned int kb = tbtf_knob(reserve_kb);
 	int nid, err;

@@ -483,7 +483,7 @@ void tbtf_mark_exec(struct task_struct *task, bool secure)
  * Context: may sleep.
  * Return: 0, or -ENOMEM.
  */
-int tbtf_mark_setup(void)
+int __init tbtf_mark_setup(void)
 {
 	mark_cache = KMEM_CACHE(tbtf_mark, 0);
 	return mark_cache ? 0 : -ENOMEM;

@@ -492,7 +492,7 @@ void tbtf_role_rmdir(struct cgroup *cgrp)
  * Context: may sleep.
  * Return: 0, or -ENOMEM.
  */
-int tbtf_role_setup(void)
+int __init tbtf_role_setup(void)
 {
 	refill(NULL);
 	if (pool_fill == TBTF_CGROUP_POOL)

@@ -119,7 +119,7 @@ static const struct kobj_type tbtf_ktype = {
  * Context: may sleep.
  * Return: 0; -ENOMEM; -EEXIST; -ENOENT if /sys/kernel/mm is not found.
  */
-int tbtf_sysfs_setup(void)
+int __init tbtf_sysfs_setup(void)
 {
 	/* Exported by some kernels only. */
 	struct kobject **mm = (struct kobject **)tbtf_ksym_data("mm_kobj");

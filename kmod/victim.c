@@ -218,7 +218,7 @@ bool tbtf_victim_pick(struct tbtf_choice *choice)
  *
  * Context: at load.
  */
-void tbtf_victim_setup(void)
+void __init tbtf_victim_setup(void)
 {
 	atomic64_set(&rng_seed, get_random_u64());
 	total_forks = (unsigned long *)tbtf_ksym_data("total_forks");
@@ -233,7 +233,7 @@ void tbtf_victim_setup(void)
  *
  * Context: at load.
  */
-void tbtf_victim_adj_tracked(void)
+void __init tbtf_victim_adj_tracked(void)
 {
 	adj_tracked = true;
 }

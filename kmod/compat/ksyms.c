@@ -9,6 +9,7 @@
  * indirect branch tracking the address of a function is that of its fentry
  * site, behind the ENDBR: the right one for ftrace and for tbtf_call().
  */
+#include <linux/init.h>
 #include <linux/kprobes.h>
 
 #include "compat.h"
@@ -17,10 +18,10 @@
  * tbtf_ksym_text() - the address of a kernel function
  * @name: its name
  *
- * Context: may sleep.
+ * Context: at load; may sleep.
  * Return: the address of its fentry site, or 0 if there is no such function.
  */
-unsigned long tbtf_ksym_text(const char *name)
+unsigned long __init tbtf_ksym_text(const char *name)
 {
 	struct kprobe kp = {
 		.symbol_name = name,
@@ -40,10 +41,10 @@ unsigned long tbtf_ksym_text(const char *name)
  * tbtf_ksym_data() - the address of a kernel variable
  * @name: its name
  *
- * Context: may sleep.
+ * Context: at load; may sleep.
  * Return: its address, or 0 if there is no such variable.
  */
-unsigned long tbtf_ksym_data(const char *name)
+unsigned long __init tbtf_ksym_data(const char *name)
 {
 	unsigned long lookup = tbtf_ksym_text("kallsyms_lookup_name");
 
