@@ -131,7 +131,10 @@ is "every byte is as it was written" "$(hog_get big err) $(hog_get big bad)" "0 
 is "and nobody has been hurt" "$(verified bystander) $(pid_alive "$(daemon 1 borrow)"; echo $?) $(killed)" "1 0 "
 hog_kill big
 check "the borrower ends" stop 1 borrow 90
-is "no device is left" "$(cat /sys/block/md*/size /sys/block/dm-*/size 2> /dev/null)" ""
+left=$(cat /sys/block/md*/size /sys/block/dm-*/size 2> /dev/null)
+# From 6.18 on an array with a name stays when it is stopped, but is nothing (kernels.rst).
+[ ! -e /sys/module/md_mod/parameters/legacy_async_del_gendisk ] || left=$(echo "$left" | grep -vx 0)
+is "no device is left" "$left" ""
 check "and the last lender has all of it back" stop 4 lend 30
 
 finish_nodes
