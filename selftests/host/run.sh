@@ -55,7 +55,7 @@ build()
 	build_tbtfd nbd_client nbd-client tls-kernel tls stream >> "$tmp/build" 2>&1 &&
 	build_tbtfd extent extent swap conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd limit limit >> "$tmp/build" 2>&1 &&
-	build_tbtfd qmp qmp blocks proc log >> "$tmp/build" 2>&1 &&
+	build_tbtfd qmp qmp json-line blocks proc log >> "$tmp/build" 2>&1 &&
 	build_tbtfd price price extent conf >> "$tmp/build" 2>&1 &&
 	build_tbtfd early early >> "$tmp/build" 2>&1 &&
 	build_pure choose likelihood >> "$tmp/build" 2>&1 &&
@@ -63,11 +63,11 @@ build()
 	build_pure request request ladder >> "$tmp/build" 2>&1 &&
 	build_pure episode slots ladder request >> "$tmp/build" 2>&1 &&
 	build_pure economy economy >> "$tmp/build" 2>&1 &&
-	build_tbtfd ledger ledger peer conf >> "$tmp/build" 2>&1 &&
+	build_tbtfd ledger ledger peer json-line conf >> "$tmp/build" 2>&1 &&
 	${CC:-gcc} -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -O1 -g -o "$OUT/keeper" \
 		selftests/keeper.c >> "$tmp/build" 2>&1 &&
-	build_tbtfd back back extent peer conf >> "$tmp/build" 2>&1 &&
-	build_tbtfd peer peer conf >> "$tmp/build" 2>&1
+	build_tbtfd back back extent peer json-line conf >> "$tmp/build" 2>&1 &&
+	build_tbtfd peer peer json-line conf >> "$tmp/build" 2>&1
 }
 
 build_unit()

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "borrow.h"
+#include "clock.h"
 #include "daemon.h"
 #include "early.h"
 #include "kernel.h"
@@ -79,19 +80,6 @@ static uint64_t reopened_kb;
 static int64_t short_ms = -SHORT_MS;
 /* For whom something was stolen last that is at the limit of a cgroup; 0: nobody. */
 static pid_t limited;
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
-}
-
-static int64_t now_ms(void)
-{
-	return now_us() / 1000;
-}
 
 static struct tbtf_extent *slot(int i)
 {
@@ -209,7 +197,7 @@ static bool serve(const struct tbtf_request *request, int64_t arrived_us)
 		 * become swap, for which there is memory again then.
 		 */
 		answer(request, TBTF_ANSWER_GRANTED, kb);
-		borrower.last_us = now_us() - arrived_us;
+		borrower.last_us = tbtf_now_us() - arrived_us;
 		if (kb < request->wanted_kb)
 			kb += attach_some(request->wanted_kb - kb);
 		borrower.granted++;
@@ -229,7 +217,7 @@ static bool serve(const struct tbtf_request *request, int64_t arrived_us)
 		reopened_kb = 0;
 		return true;
 	}
-	short_ms = now_ms();
+	short_ms = tbtf_now_ms();
 	if (leaving.slot >= 0 && leaving.ended)
 		return false;
 	if (borrower.line.settled == borrower.line.asked || stopping) {
@@ -250,7 +238,7 @@ static void serve_pending(void)
 
 		if (!p->used)
 			continue;
-		if (p->request.deadline_ns && (uint64_t)now_us() * 1000 > p->request.deadline_ns)
+		if (p->request.deadline_ns && (uint64_t)tbtf_now_us() * 1000 > p->request.deadline_ns)
 			p->used = false;
 		else
 			p->used = !serve(&p->request, p->arrived_us);
@@ -271,7 +259,7 @@ static void end_leaving(void)
 
 static void receive(const struct tbtf_request *request)
 {
-	int64_t arrived_us = now_us();
+	int64_t arrived_us = tbtf_now_us();
 
 	borrower.requests++;
 	end_leaving();
@@ -320,7 +308,7 @@ static void left(int i, int status)
 
 	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
 		tbtf_notice("%s of %s is swap no more: %" PRIu64 " kB came back in %" PRId64 " ms", slot(i)->device, peer(i),
-			    borrower.used_kb[i], now_ms() - leaving.since_ms);
+			    borrower.used_kb[i], tbtf_now_ms() - leaving.since_ms);
 		borrower.used_kb[i] = 0;
 		extent->failed_kb = 0;
 		tbtf_extent_set(extent, TBTF_EXTENT_WASH);
@@ -334,7 +322,7 @@ static void left(int i, int status)
 			     WTERMSIG(status));
 	else
 		tbtf_warning("%s of %s stays swap: %s", slot(i)->device, peer(i), strerror(WEXITSTATUS(status)));
-	extent->retry_ms = now_ms() + RETRY_MS;
+	extent->retry_ms = tbtf_now_ms() + RETRY_MS;
 	tbtf_extent_set(extent, TBTF_EXTENT_ATTACHED);
 	/* Some of its pages came back before it failed. */
 	read_swaps();
@@ -369,12 +357,12 @@ static void leave(int i, const char *why)
 
 	tbtf_info("%s of %s, %" PRIu64 " kB in use, is to be swap no more: %s", slot(i)->device, peer(i),
 		  borrower.used_kb[i], why);
-	leaving.since_ms = now_ms();
+	leaving.since_ms = tbtf_now_ms();
 	leaving.ended = false;
 	leaving.pid = tbtf_swap_off(slot(i)->device);
 	if (leaving.pid < 0) {
 		tbtf_warning("cannot fork for a swapoff: %s", strerror(-leaving.pid));
-		slot(i)->retry_ms = now_ms() + RETRY_MS;
+		slot(i)->retry_ms = tbtf_now_ms() + RETRY_MS;
 		return;
 	}
 	leaving.slot = i;
@@ -392,7 +380,7 @@ static bool calm(void)
 	for (size_t i = 0; i < PENDING_MAX; i++)
 		if (pending[i].used)
 			return false;
-	return now_ms() - short_ms >= SHORT_MS;
+	return tbtf_now_ms() - short_ms >= SHORT_MS;
 }
 
 /* Another extent is ready: what had to stay for want of room need not wait any longer. */
@@ -429,7 +417,7 @@ static bool hopeless(int i)
 /* An extent that must go: its lender wants it, has lost it, or is away for good. */
 static int find_unwanted(void)
 {
-	int64_t now = now_ms();
+	int64_t now = tbtf_now_ms();
 	int best = -1;
 
 	for (int i = 0; i < TBTF_EXTENTS; i++) {
@@ -491,7 +479,7 @@ static void give_back(const struct tbtf_room *room)
 {
 	struct tbtf_use use[TBTF_EXTENTS];
 	int pressure = tbtf_proc_pressure(), i;
-	int64_t now = now_ms();
+	int64_t now = tbtf_now_ms();
 
 	for (i = 0; i < TBTF_EXTENTS; i++) {
 		use[i].attached = tbtf_extent_state(slot(i)) == TBTF_EXTENT_ATTACHED &&
@@ -524,7 +512,7 @@ static void tell_away(int i)
 {
 	const struct tbtf_conf *conf = borrower.line.conf;
 	int64_t patience_ms = (int64_t)(conf->borrow.timeout_s + conf->borrow.dead_timeout_s) * 1000;
-	int64_t away_ms, now = now_ms();
+	int64_t away_ms, now = tbtf_now_ms();
 
 	if (!told[i].dead_since_ms)
 		told[i].dead_since_ms = now;

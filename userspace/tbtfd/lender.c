@@ -27,29 +27,6 @@
 #define RETRY_MS	500
 #define RETRY_MAX_MS	15000
 
-/**
- * tbtf_now_us() - the time
- *
- * Return: microseconds, CLOCK_MONOTONIC.
- */
-int64_t tbtf_now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
-}
-
-/**
- * tbtf_now_ms() - the time
- *
- * Return: milliseconds, CLOCK_MONOTONIC.
- */
-int64_t tbtf_now_ms(void)
-{
-	return tbtf_now_us() / 1000;
-}
-
 /* -- What people see of a lender ------------------------------------------ */
 
 /**

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "clock.h"
 #include "lenders.h"
 #include "stream.h"
 #include "tls.h"
@@ -115,8 +116,6 @@ int tbtf_leg_again(struct tbtf_lenders *all, const struct tbtf_extent *extent,
 void tbtf_mend_patience(struct tbtf_lenders *all, struct tbtf_extent *extent);
 void tbtf_mend(struct tbtf_lenders *all, struct tbtf_extent *extent);
 
-int64_t tbtf_now_us(void);
-int64_t tbtf_now_ms(void);
 int tbtf_lender_dial(struct tbtf_lender *lender);
 int tbtf_lender_ask(struct tbtf_lender *lender, struct tbtf_peer_request *request, int64_t ms);
 void tbtf_lender_listen(struct tbtf_lender *lender);

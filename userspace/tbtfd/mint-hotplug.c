@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "blocks.h"
+#include "clock.h"
 #include "extent.h"
 #include "log.h"
 #include "memory.h"
@@ -76,14 +77,6 @@ static struct {
 	size_t pipes;
 	char why[TBTF_QMP_WHY];
 } the;
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 static void nap(void)
 {
@@ -171,7 +164,7 @@ static void left(int err)
 	if (err == -EREMOTEIO)
 		return;
 	the.mint->fd = -1;
-	the.retry_ms = now_ms() + RETRY_MS;
+	the.retry_ms = tbtf_now_ms() + RETRY_MS;
 }
 
 static int reach(int timeout_ms)
@@ -180,7 +173,7 @@ static int reach(int timeout_ms)
 
 	if (the.qmp.fd >= 0)
 		return 0;
-	if (now_ms() < the.retry_ms)
+	if (tbtf_now_ms() < the.retry_ms)
 		return -ENOTCONN;
 	err = tbtf_qmp_open(&the.qmp, the.conf->print.qmp, timeout_ms);
 	if (err)
@@ -329,7 +322,7 @@ static int remove_dimm(int timeout_ms)
 {
 	const struct tbtf_qmp_device *last = last_dimm();
 	int n, err;
-	int64_t until_ms = now_ms() + timeout_ms;
+	int64_t until_ms = tbtf_now_ms() + timeout_ms;
 	char arguments[64];
 
 	if (!last)
@@ -342,7 +335,7 @@ static int remove_dimm(int timeout_ms)
 	err = ask_monitor("device_del", arguments, timeout_ms);
 	/* The kernel lets go of it, and the hypervisor hears that. */
 	while (!err && (last = last_dimm()) && dimm_number(last) == n) {
-		if (now_ms() > until_ms)
+		if (tbtf_now_ms() > until_ms)
 			return -ETIMEDOUT;
 		nap();
 		err = look_dimms(timeout_ms);
@@ -373,7 +366,7 @@ static const struct source dimms = { "DIMMs", ask_dimms, look_dimms };
 
 static int run(const char *command, uint64_t kb, int timeout_ms)
 {
-	int64_t until_ms = now_ms() + timeout_ms;
+	int64_t until_ms = tbtf_now_ms() + timeout_ms;
 	char amount[24], *argv[] = { (char *)command, amount, NULL }, *envp[] = { NULL };
 	pid_t pid, done;
 	int err, status;
@@ -383,7 +376,7 @@ static int run(const char *command, uint64_t kb, int timeout_ms)
 	err = -posix_spawn(&pid, command, NULL, NULL, argv, envp);
 	if (err)
 		return err;
-	while (!(done = waitpid(pid, &status, WNOHANG)) && now_ms() < until_ms)
+	while (!(done = waitpid(pid, &status, WNOHANG)) && tbtf_now_ms() < until_ms)
 		nap();
 	if (!done) {
 		(void)kill(pid, SIGKILL);
@@ -484,7 +477,7 @@ static uint64_t await_memory(uint64_t kb, uint64_t before, int64_t until_ms, boo
 			(void)tbtf_blocks_online(UINT64_MAX);
 		total = total_kb();
 		there = (total > before ? total - before : 0) + (use ? 0 : tbtf_blocks_offline_kb());
-		if (there >= kb || now_ms() >= until_ms || (yields && is_called()))
+		if (there >= kb || tbtf_now_ms() >= until_ms || (yields && is_called()))
 			return there;
 		nap();
 	}
@@ -512,7 +505,7 @@ static bool fetch(struct tbtf_mint *mint)
 		tbtf_mint_why(mint, "%" PRIu64 " kB more are not to be had: %s", kb, the.why);
 		return false;
 	}
-	there = await_memory(kb, before, now_ms() + COME_MS, false, true);
+	there = await_memory(kb, before, tbtf_now_ms() + COME_MS, false, true);
 	err = the.source->look(ANSWER_MS);
 	if (!there && !is_called()) {
 		/* Not later either, when nobody expects it. */
@@ -561,7 +554,7 @@ static void prepared(struct tbtf_mint *mint)
 /* Something is out, and more may be wanted. */
 static void fetch_more(struct tbtf_mint *mint)
 {
-	the.fetch_ms = now_ms() + RETRY_MS;
+	the.fetch_ms = tbtf_now_ms() + RETRY_MS;
 	mint->preparing = true;
 	if (!is_ahead() || fetch(mint))
 		the.more = false;
@@ -580,7 +573,7 @@ static void look(struct tbtf_mint *mint)
 	/* With a job at hand, somebody waits for its end. */
 	if (!is_called() && (mint->out_kb || the.qmp.fd < 0)) {
 		if (!the.source->look(ANSWER_MS) && mint->out_kb && the.more && !mint->ready_kb &&
-		    !mint->stopping && now_ms() >= the.fetch_ms)
+		    !mint->stopping && tbtf_now_ms() >= the.fetch_ms)
 			fetch_more(mint);
 		if (mint->out_kb)
 			prepared(mint);
@@ -603,7 +596,7 @@ static int time_for(const struct tbtf_request *request)
 
 	if (!request->deadline_ns)
 		return COME_MS;
-	left = ((int64_t)(request->deadline_ns / 1000000) - now_ms()) / 2;
+	left = ((int64_t)(request->deadline_ns / 1000000) - tbtf_now_ms()) / 2;
 	if (left < POLL_MS)
 		left = POLL_MS;
 	return left < COME_MS ? (int)left : COME_MS;
@@ -612,7 +605,7 @@ static int time_for(const struct tbtf_request *request)
 static uint64_t print(struct tbtf_mint *mint, const struct tbtf_request *request)
 {
 	uint64_t before = total_kb(), kb = tbtf_blocks_offline_kb(), got;
-	int64_t from_ms = now_ms();
+	int64_t from_ms = tbtf_now_ms();
 	int ms = time_for(request), err;
 
 	if (!kb) {
@@ -639,7 +632,7 @@ static uint64_t print(struct tbtf_mint *mint, const struct tbtf_request *request
 		return 0;
 	}
 	mint->out_kb += got;
-	mint->ns_per_kb = (now_ms() - from_ms) * 1000000 / got;
+	mint->ns_per_kb = (tbtf_now_ms() - from_ms) * 1000000 / got;
 	return got;
 }
 
@@ -656,7 +649,7 @@ static int keep(struct tbtf_mint *mint, int err)
 
 static int take_back(struct tbtf_mint *mint)
 {
-	int64_t until_ms = now_ms() + GO_MS;
+	int64_t until_ms = tbtf_now_ms() + GO_MS;
 	uint64_t before, target;
 	int err;
 
@@ -670,7 +663,7 @@ static int take_back(struct tbtf_mint *mint)
 	target = tbtf_blocks_offline_kb() + the.step_kb;
 	target = before > target ? before - target : 0;
 	err = the.source->ask(target, ANSWER_MS);
-	while (!err && the.there_kb > target && !mint->hurry && now_ms() < until_ms) {
+	while (!err && the.there_kb > target && !mint->hurry && tbtf_now_ms() < until_ms) {
 		nap();
 		err = the.source->look(ANSWER_MS);
 	}

@@ -17,9 +17,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "memory.h"
 #include "mint.h"
@@ -30,14 +30,6 @@
 #define LOOK_GROWS_MS	100
 /* What could not be made ready is tried again after so long. */
 #define PREPARE_MS	10000
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 static void kick(int eventfd)
 {
@@ -167,9 +159,9 @@ static void *run(void *data)
 		};
 
 		if (!mint->ready_kb && !mint->out_kb && !mint->stopping &&
-		    (mint->preparing || now_ms() >= prepare_ms)) {
+		    (mint->preparing || tbtf_now_ms() >= prepare_ms)) {
 			mint->ops->prepare(mint);
-			prepare_ms = now_ms() + PREPARE_MS;
+			prepare_ms = tbtf_now_ms() + PREPARE_MS;
 			/* Whoever waits for it wants to know what has become of it. */
 			if (atomic_exchange(&mint->preparing, false))
 				kick(mint->to_main);

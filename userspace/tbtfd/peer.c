@@ -11,12 +11,12 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json-line.h"
 #include "peer.h"
 
 /* Lines are built in one object each; a piece that cannot be had fails the whole. */
@@ -137,36 +137,7 @@ static int wrong(char *why, const char *format, ...)
 /* The object that the line is; NULL and why not. */
 static struct json_object *parse(const char *line, size_t len, char *why)
 {
-	struct json_tokener *tokener;
-	struct json_object *object;
-	enum json_tokener_error error;
-
-	if (len >= TBTF_PEER_LINE) {
-		wrong(why, "a line of %zu bytes: %d are allowed", len, TBTF_PEER_LINE);
-		return NULL;
-	}
-	tokener = json_tokener_new_ex(TBTF_PEER_DEPTH);
-	if (!tokener) {
-		wrong(why, "no memory");
-		return NULL;
-	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	/* With its 0: a number at the end would be waited on for more digits. */
-	object = json_tokener_parse_ex(tokener, line, len + 1);
-	error = json_tokener_get_error(tokener);
-	if (error != json_tokener_success)
-		wrong(why, "no JSON: %s", json_tokener_error_desc(error));
-	else if (json_tokener_get_parse_end(tokener) < len)
-		wrong(why, "a zero on the line");
-	else if (!json_object_is_type(object, json_type_object))
-		wrong(why, "not a JSON object");
-	else
-		goto out;
-	json_object_put(object);
-	object = NULL;
-out:
-	json_tokener_free(tokener);
-	return object;
+	return tbtf_json_line(line, len, TBTF_PEER_LINE, TBTF_PEER_DEPTH, why, TBTF_PEER_MESSAGE);
 }
 
 static int get_number(struct json_object *object, const char *key, uint64_t max,

@@ -13,8 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "memory.h"
 #include "press.h"
@@ -77,19 +77,6 @@ static struct {
 	int64_t looked_us;	/* when that was */
 	int64_t told_ms;
 } the;
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
-}
-
-static int64_t now_ms(void)
-{
-	return now_us() / 1000;
-}
 
 static const char *name_of(const struct desk *desk)
 {
@@ -180,7 +167,7 @@ void tbtf_press_request(const struct tbtf_request *request)
 		the.refused++;
 		return;
 	}
-	*want = (struct want){ .request = *request, .arrived_us = now_us(), .used = true };
+	*want = (struct want){ .request = *request, .arrived_us = tbtf_now_us(), .used = true };
 	go_on(want);
 	if (want->used)
 		the.answer(request, TBTF_ANSWER_PENDING, 0);
@@ -203,7 +190,7 @@ static void printed(struct desk *desk)
 	tbtf_notice("episode %" PRIu64 ": %" PRIu64 " kB printed by %s for %d (%s), which wants %" PRIu64 " kB: %" PRIu64 " us",
 		    (uint64_t)want->request.episode, kb, name_of(desk), want->request.pid,
 		    want->request.comm, (uint64_t)want->request.wanted_kb,
-		    (uint64_t)(now_us() - want->arrived_us));
+		    (uint64_t)(tbtf_now_us() - want->arrived_us));
 	done_with(want, TBTF_ANSWER_GRANTED, kb);
 }
 
@@ -238,13 +225,13 @@ static void taken_back(struct desk *desk)
 		desk->patience_ms = 0;
 		desk->tried_kb = 0;
 		tbtf_notice("what %s has printed is withdrawn: %" PRIu64 " kB came back in %" PRId64 " ms",
-			    name_of(desk), back_kb, now_ms() - desk->since_ms);
+			    name_of(desk), back_kb, tbtf_now_ms() - desk->since_ms);
 		return;
 	}
 	desk->patience_ms = desk->patience_ms ? desk->patience_ms * 2 : RETRY_MS;
 	if (desk->patience_ms > RETRY_MAX_MS)
 		desk->patience_ms = RETRY_MAX_MS;
-	desk->retry_ms = now_ms() + desk->patience_ms;
+	desk->retry_ms = tbtf_now_ms() + desk->patience_ms;
 	desk->tried_kb = used_kb;
 	there_again(desk);
 	tbtf_warning("what %s has printed stays: %s", name_of(desk),
@@ -274,7 +261,7 @@ void tbtf_press_collect(void)
 
 		if (!want->used || want->at_work)
 			continue;
-		if (want->request.deadline_ns && (uint64_t)now_us() * 1000 > want->request.deadline_ns)
+		if (want->request.deadline_ns && (uint64_t)tbtf_now_us() * 1000 > want->request.deadline_ns)
 			want->used = false;
 		else
 			go_on(want);
@@ -348,7 +335,7 @@ static void tell(int64_t now)
 static bool is_pressed(void)
 {
 	uint64_t waited = tbtf_proc_waited_us();
-	int64_t now = now_us();
+	int64_t now = tbtf_now_us();
 	bool pressed = waited > the.waited_us &&
 		       (waited - the.waited_us) * LOW_PRESSURE > (uint64_t)(now - the.looked_us);
 
@@ -405,7 +392,7 @@ bool tbtf_press_look(const struct tbtf_room *room, uint64_t extents_kb, bool sto
 {
 	struct tbtf_printed printed[TBTF_MINTS] = { 0 };
 	struct tbtf_quiet quiet = { .after_s = the.conf->print.withdraw_after_s };
-	int64_t now = now_ms();
+	int64_t now = tbtf_now_ms();
 	struct desk *desk;
 	bool out = false;
 	int i;

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,9 +22,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "json-line.h"
 #include "qmp.h"
 
 __attribute__((format(printf, 2, 3)))
@@ -43,36 +43,7 @@ static int wrong(char *why, const char *format, ...)
 
 static struct json_object *parse(const char *line, size_t len, char *why)
 {
-	struct json_tokener *tokener;
-	struct json_object *object;
-	enum json_tokener_error error;
-
-	if (len >= TBTF_QMP_LINE) {
-		wrong(why, "a line of %zu bytes", len);
-		return NULL;
-	}
-	tokener = json_tokener_new_ex(TBTF_QMP_DEPTH);
-	if (!tokener) {
-		wrong(why, "no memory");
-		return NULL;
-	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	/* With its 0: a number at the end would be waited on for more digits. */
-	object = json_tokener_parse_ex(tokener, line, len + 1);
-	error = json_tokener_get_error(tokener);
-	if (error != json_tokener_success)
-		wrong(why, "no JSON: %s", json_tokener_error_desc(error));
-	else if (json_tokener_get_parse_end(tokener) < len)
-		wrong(why, "a zero on the line");
-	else if (!json_object_is_type(object, json_type_object))
-		wrong(why, "not a JSON object");
-	else
-		goto out;
-	json_object_put(object);
-	object = NULL;
-out:
-	json_tokener_free(tokener);
-	return object;
+	return tbtf_json_line(line, len, TBTF_QMP_LINE, TBTF_QMP_DEPTH, why, TBTF_QMP_WHY);
 }
 
 /* The text of @key, or "": what of it has room, and can be shown. */
@@ -226,14 +197,6 @@ int tbtf_qmp_devices(struct json_object *value, struct tbtf_qmp_device *ret, siz
 
 /* -- the connection ------------------------------------------------------------------ */
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /* Whatever it is, nothing of this connection is believed any more. */
 __attribute__((format(printf, 3, 4)))
 static int give_up(struct tbtf_qmp *qmp, int err, const char *format, ...)
@@ -264,7 +227,7 @@ void tbtf_qmp_close(struct tbtf_qmp *qmp)
 static int wait_for(struct tbtf_qmp *qmp, short events, int64_t until_ms)
 {
 	struct pollfd fd = { .fd = qmp->fd, .events = events };
-	int64_t left = until_ms - now_ms();
+	int64_t left = until_ms - tbtf_now_ms();
 	int n;
 
 	n = poll(&fd, 1, left < 0 ? 0 : (int)left);
@@ -364,7 +327,7 @@ static int await_answer(struct tbtf_qmp *qmp, const char *id, int64_t until_ms, 
 		if (bytes > TBTF_QMP_BYTES)
 			return give_up(qmp, -EPROTO, "%zu bytes, and no answer among them", bytes);
 		/* Also where it does not stop to send. */
-		if (n && now_ms() < until_ms)
+		if (n && tbtf_now_ms() < until_ms)
 			continue;
 		err = wait_for(qmp, POLLIN, until_ms);
 		if (err)
@@ -375,7 +338,7 @@ static int await_answer(struct tbtf_qmp *qmp, const char *id, int64_t until_ms, 
 static int ask(struct tbtf_qmp *qmp, const char *command, const char *arguments, int timeout_ms,
 	       bool fresh, struct tbtf_qmp_message *ret)
 {
-	int64_t until_ms = now_ms() + timeout_ms;
+	int64_t until_ms = tbtf_now_ms() + timeout_ms;
 	char id[TBTF_QMP_ID], line[512];
 	int err;
 

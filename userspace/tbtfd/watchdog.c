@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "conf.h"
 #include "daemon.h"
 #include "log.h"
@@ -52,14 +53,6 @@ static void on_signal(int number)
 {
 	(void)number;
 	stop = 1;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
 /* -- the device ---------------------------------------------------------------------- */
@@ -237,7 +230,7 @@ int tbtf_watchdog_run(const struct tbtf_conf *conf, bool dry_run)
 	(void)danger(&dog);
 	(void)sd_notify(0, "READY=1");
 	while (!stop) {
-		round_of(&dog, now_ms());
+		round_of(&dog, tbtf_now_ms());
 		(void)nanosleep(&nap, NULL);
 	}
 	let_go(&dog);
