@@ -73,7 +73,8 @@ begins 40M
 apart '! hog_alive p' 300
 check "each round an episode: the marked one dies" hog_gone p 0
 check "of several" test "$(stat_since episodes)" -ge 4
-in_range "when the deadline has passed, since the first of them" "$(lasted)" 2800 4500
+# By the clock of this shell, which on a busy host looks late; the log knows better.
+in_range "when the deadline has passed, since the first of them" "$(lasted)" 2800 15000
 in_range "and that is what the log says" \
 	"$(log_since | sed -n 's/.*exhausted: .*, then \([0-9]*\)ms without.*/\1/p')" 2990 4500
 is "in one of them it was exhausted" "$(stat_since died_exhausted)" 1
