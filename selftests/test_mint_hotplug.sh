@@ -71,8 +71,15 @@ check "a reserve in the module" knob reserve_kb 8192
 
 # --- a machine at its end gets more ----------------------------------------------------
 
-printing "mints = hotplug" "withdraw_after_s = 2" "qmp = $port" "hotplug_device = vmem" \
-	"hotplug_max_kb = 393216"
+# vmem AFTER: the configuration
+vmem()
+{
+	printing "mints = hotplug" "withdraw_after_s = $1" "qmp = $port" "hotplug_device = vmem" \
+		"hotplug_max_kb = 393216"
+}
+
+# Nothing is withdrawn before it has been looked at, also if P has room for a step to spare.
+vmem 600
 check "tbtfd is ready" tbtfd_start
 check "and so is the mint" wait_for '[ "$(mint hotplug state)" = ready ]' 30
 is "a block is there, and not in use" "$(blocks online) $(blocks offline) $(total)" "$online 1 $was"
@@ -97,6 +104,7 @@ check "the bystander has not waited" test "$(watched)" -le $((2000 * ${VM_PATIEN
 kill -9 "$(tbtfd_pid)"
 check "tbtfd is killed" tbtfd_gone 10
 check "P does not notice" hog_do p 60 verify
+vmem 2
 check "tbtfd is back" tbtfd_start
 check "it finds what was brought" wait_for '[ "$(mint hotplug out_kb)" = $(($(total) - was)) ]' 20
 
