@@ -31,8 +31,8 @@ tries()
 	hog_start p -m -k -s 12M -c work
 	check "P grows beyond memory" hog_do p 90 grow $((memory + 4000)) 1M
 	check "it is said what is wrong" said "hotplug prints nothing: .*$2"
-	is "the next mint has printed" "$(sed -n 's/.* printed by \([a-z]*\) for .*/\1/p' /tmp/borrow.log | xargs)" zram
-	in_range "within a few seconds" "$(sed -n 's/.* printed by zram for .*: \([0-9]*\) us$/\1/p' /tmp/borrow.log)" \
+	is "the next mint has printed" "$(sed -n 's/.* printed by \([a-z]*\) for .*/\1/p' /tmp/borrow.log | uniq | xargs)" zram
+	in_range "within a few seconds" "$(sed -n 's/.* printed by zram for .*: \([0-9]*\) us$/\1/p' /tmp/borrow.log | head -n 1)" \
 		0 $((9000000 * ${VM_PATIENCE:-1}))
 	is "nobody has died, nothing was late" \
 		"$(stat_since sacrifices) $(stat_since outcome_killed) $(stat_since requests_late)" "0 0 0"

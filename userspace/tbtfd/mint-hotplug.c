@@ -128,12 +128,21 @@ static bool take_pipe(void)
 	return errno == EAGAIN;
 }
 
-/* Only while there is plenty: nobody is to be out of memory by that. */
+/*
+ * Only while there is plenty: nobody is to be out of memory by that. When they are given up
+ * there have to be enough of them above the low watermark, which is a quarter above
+ * min_free_kbytes, and beyond what the CPU keeps for itself: the tables are another's work.
+ */
 static void hold_pages(void)
 {
-	uint64_t kb = tables_kb(the.step_kb);
+	struct tbtf_room room;
+	uint64_t kb;
 
-	if (the.pipes || tbtf_blocks_kernel_kb() < 2 * kb)
+	if (the.pipes || tbtf_memory_room(&room))
+		return;
+	kb = tbtf_extent_ballast(room.total_kb, room.min_free_kb, sysconf(_SC_NPROCESSORS_ONLN),
+				 tables_kb(the.step_kb) + room.min_free_kb / 4);
+	if (tbtf_blocks_kernel_kb() < 2 * kb)
 		return;
 	while (the.pipes < PIPES && the.pipes * PIPE_KB < kb)
 		if (!take_pipe()) {
@@ -145,15 +154,12 @@ static void hold_pages(void)
 /* Is there memory for the tables of so much? What is held for that is given up if need be. */
 static bool have_tables(uint64_t kb)
 {
-	uint64_t free_kb = tbtf_blocks_kernel_kb(), held_kb = the.pipes * PIPE_KB;
-
 	kb = tables_kb(kb);
-	if (free_kb >= 2 * kb)
+	if (tbtf_blocks_kernel_kb() >= 2 * kb)
 		return true;
-	if (free_kb + held_kb < kb)
-		return false;
 	drop_pages();
-	return true;
+	/* It would not only fail: the kernel's own code warns if there is none. */
+	return tbtf_blocks_kernel_kb() >= kb;
 }
 
 /* -- A virtio-mem device, and DIMMs, through the monitor ------------------------------------ */

@@ -174,14 +174,15 @@ static int by_number(const void *a, const void *b)
 
 static int find(struct tbtf_mint *mint)
 {
-	int index[DEVICES], n = tbtf_zram_find(TBTF_SWAP_PRINTED, index, DEVICES);
+	/* All that are swap, and the next one, which was only ready. */
+	int index[DEVICES + 1], n = tbtf_zram_find(TBTF_SWAP_PRINTED, index, DEVICES + 1);
 	char device[TBTF_DEVICE_LEN];
 	struct tbtf_swap swap;
 
 	qsort(index, n, sizeof(index[0]), by_number);
 	for (int i = 0; i < n; i++) {
 		tbtf_zram_device(index[i], device);
-		if (tbtf_swap_find(device, &swap)) {
+		if (the.n == DEVICES || tbtf_swap_find(device, &swap)) {
 			(void)tbtf_zram_remove(index[i]);
 			continue;
 		}

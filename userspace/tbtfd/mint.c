@@ -28,6 +28,7 @@
 #define STACK		(256 * 1024)
 #define LOOK_MS		1000
 #define LOOK_GROWS_MS	100
+#define LOOK_SOON_MS	10
 /* What could not be made ready is tried again after so long. */
 #define PREPARE_MS	10000
 
@@ -144,6 +145,14 @@ static bool work(struct tbtf_mint *mint)
 	return true;
 }
 
+static int look_ms(const struct tbtf_mint *mint)
+{
+	/* Somebody may wait for it, and every moment there is less memory to make it with. */
+	if (mint->preparing)
+		return LOOK_SOON_MS;
+	return mint->ops->grows && mint->out_kb ? LOOK_GROWS_MS : LOOK_MS;
+}
+
 static void *run(void *data)
 {
 	struct tbtf_mint *mint = data;
@@ -167,7 +176,7 @@ static void *run(void *data)
 				kick(mint->to_main);
 			continue;
 		}
-		(void)poll(fds, 2, mint->ops->grows && mint->out_kb ? LOOK_GROWS_MS : LOOK_MS);
+		(void)poll(fds, 2, look_ms(mint));
 		if (fds[0].revents && read(mint->wake, &count, sizeof(count)) > 0)
 			continue;
 		mint->ops->look(mint);
