@@ -10,7 +10,7 @@
 # or got them from such a one.
 #
 # vm: nodes=4 links="1-2 1-3 1-4" mem=224 smp=1 timeout=400 mtu=9000
-# vm: node2="mem=224" node3="mem=224" node4="mem=224" modules="raid1 dm_crypt xts"
+# vm: node2="mem=224" node3="mem=224" node4="mem=288" modules="raid1 dm_crypt xts"
 . ./lib.sh
 . ./lib_nodes.sh
 . ./lib_tbtfd.sh
@@ -44,10 +44,11 @@ received_kb()
 
 plan 34
 
+# The third has room for all, also for what of the line is only ready.
 for n in 2 3 4; do
 	configure $n << EOT
 [lend]
-memory_kb = 131072
+memory_kb = $((n == 4 ? 180224 : 131072))
 headroom_kb = 16384
 EOT
 done
