@@ -21,6 +21,8 @@ mkdir -p "$RUNTIME_DIRECTORY"
 # start_kept MAX: $keeper, $lender; what it prints is in $tmp/kept
 start_kept()
 {
+	# What the one before has said is not to be taken for this one's.
+	rm -f "$tmp/kept" "$log"
 	"$OUT/keeper" "$tmp/keeper.sock" "$1" "$TBTFD" lend --trial --verbose --config "$file" \
 		> "$tmp/kept" 2> "$log" &
 	keeper=$!
