@@ -42,11 +42,13 @@ away()
 }
 
 # quiet NAME: an unmarked hog that has pages elsewhere, and does not touch them. (It is
-# stopped: its stack may be among them.)
+# stopped: its stack may be among them. And its cgroup has room for all of it then: a
+# swapoff takes pages even for what cannot be read, and at the limit somebody would die.)
 quiet()
 {
+	echo 8M > $CGROUP/q/memory.max
 	hog_start "$1" -s 12M -c q && hog_alive "$1" && kill -STOP "$(hog_pid "$1")" &&
-		[ "$(status_kb "$(hog_pid "$1")" VmSwap)" -gt 1024 ]
+		[ "$(status_kb "$(hog_pid "$1")" VmSwap)" -gt 1024 ] && echo 24M > $CGROUP/q/memory.max
 }
 
 # ready: how many extents could be swapped on now
